@@ -31,5 +31,7 @@ class Event:
     """What a guard reads as ``event.x``."""
     call: str | None = None
     """Unique id of the CALL from the Central System that waits for an answer; None otherwise."""
+    token: int | None = None
+    """Of an answer: which request it answers. Only the instance that asked hears it, while it still waits."""
     moment: Moment = Moment()
     """Stamped by the consumer of the queue, so that order and time agree."""
