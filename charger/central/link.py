@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import logging
+import os
 import socket
 import ssl
 import uuid
@@ -83,9 +85,9 @@ class CentralLink:
 
         Args:
             url: Endpoint, ``ws://`` or ``wss://``; the percent-encoded identity is appended (OCPP-J §3.1.1).
-            identity: Also the user name of Basic authentication, un-encoded (security white paper, A00.FR.204).
+            identity: Also the user name of Basic authentication, un-encoded (white paper, A00.FR.204).
             post: Where events go.
-            password: Bytes are sent as they are, a string as UTF-8; without one there is no Authorization header.
+            password: Bytes are sent as they are, a string as UTF-8; None sends no Authorization header.
             ca_file: PEM; for wss the only roots trusted. Left out: those of the system.
             verify_hostname: Whether the server's certificate must carry the host name of the URL.
             tolerant: Drop unknown properties of incoming payloads instead of refusing them.
@@ -176,7 +178,6 @@ class CentralLink:
             user = self._identity.encode()
             # Pre-emptively: a charge point never waits for a 401 (white paper, A00.FR.203).
             headers["Authorization"] = "Basic " + base64.b64encode(user + b":" + password).decode()
-        tls = {"ssl": self._trust()} if self.url.startswith("wss:") else {}
         return await connect(
             self.url,
             subprotocols=[SUBPROTOCOL],
@@ -188,12 +189,15 @@ class CentralLink:
             close_timeout=CLOSE_TIMEOUT,
             ping_interval=None,
             max_size=MAX_MESSAGE,
-            **tls,
+            ssl=self._trust() if self.url.startswith("wss:") else None,
         )
 
     def _trust(self) -> ssl.SSLContext:
         # Read anew for each connection: InstallCertificate may have changed the file.
-        context = ssl.create_default_context(cafile=self._ca_file)
+        try:
+            context = ssl.create_default_context(cafile=self._ca_file)
+        except OSError as problem:
+            raise ValueError(f"TLS: no root certificates in {self._ca_file}: {_reason(problem)}") from problem
         context.check_hostname = self._verify_hostname
         return context
 
@@ -271,15 +275,14 @@ class CentralLink:
                 continue
             # UUID4: an id must never be used twice, not even across restarts (OCPP-J errata 3.1).
             unique_id = str(uuid.uuid4())
-            timer = asyncio.get_running_loop().call_later(call.timeout, self._expired, unique_id)
+            timer = asyncio.get_running_loop().call_later(call.timeout, self._expired, call)
             self._pending = _Pending(unique_id, call, timer)
             self._write(messages.call(unique_id, call.action, payload))
 
-    def _expired(self, unique_id: str) -> None:
-        pending = self._take(unique_id)
-        if pending is not None:
-            self._answered(pending.call, "timeout")
-            self._send_next()
+    def _expired(self, call: Call) -> None:
+        self._pending = None
+        self._answered(call, "timeout")
+        self._send_next()
 
     def _reply(self, reply: Reply) -> None:
         if not self._settle(reply.call):
@@ -407,21 +410,17 @@ def _reason(problem: Exception) -> str:
             return f"DNS: {problem.strerror}"
         case TimeoutError():
             return f"no answer within {OPEN_TIMEOUT:g} s"
-        case ConnectionRefusedError():
-            return "connection refused"
-        case OSError(strerror=str(words)):
-            return words
+        case OSError(errno=int(number)):
+            return os.strerror(number)  # asyncio writes addresses into the exception's own words
+        case OSError() if f"[Errno {errno.ECONNREFUSED}]" in str(problem):
+            return os.strerror(errno.ECONNREFUSED)  # each address of the host refused
     return str(problem)
 
 
 def _farewell(closed: ConnectionClosed) -> str:
     """Say in a few words why a link has ended."""
+    if closed.sent is not None and not closed.rcvd_then_sent:
+        return f"closed by us: {closed.sent.code} {closed.sent.reason}".strip()
     if closed.rcvd is not None:
         return f"closed by the Central System: {closed.rcvd.code} {closed.rcvd.reason}".strip()
-    if closed.sent is not None:
-        return f"closed by us: {closed.sent.code} {closed.sent.reason}".strip()
-    return (
-        f"connection lost: {_reason(closed.__cause__)}"
-        if isinstance(closed.__cause__, Exception)
-        else "connection lost"
-    )
+    return f"connection lost: {closed.__cause__ or 'the socket was closed'}"

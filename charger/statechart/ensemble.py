@@ -305,8 +305,10 @@ class Ensemble:
 
     def _leave(self, instance: Instance, state: model.State) -> None:
         for transition in state.transitions:
-            if transition.delay is not None and self._timers.pop(_timer(instance, transition), None):
-                self._host.cancel_timer(_timer(instance, transition))
+            key = _timer(instance, transition)
+            if key in self._timers:
+                del self._timers[key]
+                self._host.cancel_timer(key)
         self._perform_all(instance, state.exit)
 
     def _enter(self, instance: Instance, state: model.State) -> None:

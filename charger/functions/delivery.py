@@ -1,0 +1,83 @@
+"""The queue of transaction messages (OCPP 1.6 §3.7): first in, first out, durable.
+
+StartTransaction, StopTransaction and periodic or clock-aligned MeterValues wait here. A transactionId is
+filled in when a message leaves, not when it is queued, since the Central System gives it late or never.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from charger.functions.records import Records
+
+GIVEN_UP = -1
+"""The transactionId of a transaction whose start was never answered (errata 3.18)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, with its original timestamps and readings."""
+
+    action: str
+    payload: Mapping[str, Any]
+    transaction: int | None = None
+    """Our own number of the transaction it belongs to."""
+    connector: int = 0
+    transmissions: int = 0
+
+
+class Queue:
+    """Messages in the order in which they came about (records under ``message``)."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def append(self, message: Message) -> None:
+        """Put it at the end."""
+        self._records.put("message", f"{self._records.count('message'):012}", asdict(message))
+
+    def first(self) -> Message | None:
+        """The oldest, or None."""
+        key = self._first_key()
+        return Message(**self._records.get("message", key)) if key else None
+
+    def length(self) -> int:
+        """How many wait."""
+        return self._records.size("message")
+
+    def count_transmission(self, by: int = 1) -> None:
+        """The oldest was transmitted once more; -1 takes that back."""
+        key, message = self._first_key(), self.first()
+        if key and message:
+            counted = replace(message, transmissions=max(0, message.transmissions + by))
+            self._records.put("message", key, asdict(counted))
+
+    def remove(self) -> None:
+        """Drop the oldest: answered or given up."""
+        key, message = self._first_key(), self.first()
+        if key and message:
+            self._records.put("message", key, None)
+            if message.action == "StopTransaction":
+                self._records.put("bound", str(message.transaction), None)
+
+    def bind(self, transaction: int, transaction_id: int) -> None:
+        """From now on messages of that transaction carry this id."""
+        self._records.put("bound", str(transaction), transaction_id)
+
+    def bound(self, transaction: int) -> int | None:
+        """The id of a transaction; None while the Central System has not given one."""
+        found = self._records.get("bound", str(transaction))
+        return None if found is None else int(found)
+
+    def payload(self, message: Message) -> dict[str, Any]:
+        """What to send now."""
+        payload = dict(message.payload)
+        if message.transaction is not None and message.action != "StartTransaction":
+            identifier = self.bound(message.transaction)
+            payload["transactionId"] = GIVEN_UP if identifier is None else identifier
+        return payload
+
+    def _first_key(self) -> str | None:
+        return self._records.first("message")

@@ -1,0 +1,253 @@
+"""Everything the charts can look at and act on: the durable facts, the wires, and the outbox of a step.
+
+Events change it, guards look at it, actions leave commands in it. It decides nothing. `station.py` owns it
+and hands its commands out; the vocabulary is written against it.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+from charger import ports
+from charger.functions.authorization import Cache, TagInfo
+from charger.functions.configuration import Configuration
+from charger.functions.delivery import Queue
+from charger.functions.metering import Reading
+from charger.functions.records import Records
+from charger.functions.status import Notice, Notices
+from charger.functions.transactions import Transactions
+from charger.statechart.event import Event, Moment
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorPlan:
+    """What station.yaml says of one connector."""
+
+    fixed: bool = False
+    """The cable belongs to the charger; otherwise a socket with a lock."""
+    phases: int = 3
+    max_current: float = 32.0
+    """A per phase that the installation allows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What BootNotification tells (OCPP 1.6 §6.3), camelCase as on the wire."""
+
+    vendor: str
+    model: str
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    def payload(self) -> dict[str, str]:
+        """The request."""
+        return {"chargePointVendor": self.vendor, "chargePointModel": self.model, **self.extra}
+
+
+@dataclass(slots=True)
+class Connector:
+    """The wires of one connector, as last reported. Starts afresh with the program."""
+
+    plan: ConnectorPlan
+    cable: bool = False
+    """A plug is in our socket; with a fixed cable: in the car."""
+    ev_asks: bool = False
+    """Control pilot in state C or D."""
+    contactor: Literal["open", "closed", "unknown"] = "unknown"
+    lock: Literal["engaged", "released", "unknown"] = "unknown"
+    reading: Reading = Reading()
+    faults: dict[str, str] = field(default_factory=dict)
+    """errorCode → info, as the hardware reports them."""
+    tag: str | None = None
+    """Authorized here, transaction not begun yet."""
+    parent: str | None = None
+    offered: float | None = 0.0
+    """What the control pilot says now, A; None: state F."""
+    looks: Mapping[str, str] = field(default_factory=dict)
+    """Status → look of the lamp; empty: the look was set by hand."""
+    look: str = ""
+
+
+@dataclass(slots=True)
+class Considered:
+    """The tag that is being decided upon."""
+
+    tag: str | None = None
+    connector: int | None = None
+    """The connector it was presented for, if any."""
+    parent: str | None = None
+
+
+class Charts(Protocol):
+    """What the situation asks of the running charts."""
+
+    def post(self, event: Event) -> None:
+        """Hear it later in this step."""
+
+    def key_written(self, key: str) -> None:
+        """A configuration key has a new value."""
+
+    def clock_set(self) -> None:
+        """The wall clock was set."""
+
+    def status(self, number: int) -> str:
+        """The OCPP status of a connector, 0 for the station."""
+
+    def forget_debts(self) -> None:
+        """No owed answer can be given any more."""
+
+
+class Situation:
+    """All facts of one station."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        plans: tuple[ConnectorPlan, ...],
+        records: Records,
+        configuration: Configuration,
+        seed: int = 0,
+    ) -> None:
+        self.identity = identity
+        self.records = records
+        self.configuration = configuration
+        self.connectors = {number: Connector(plan) for number, plan in enumerate(plans, start=1)}
+        self.faults: dict[str, str] = {}
+        """Faults of the station as a whole."""
+        self.emergency = False
+        self.inputs: dict[tuple[str, int], bool] = {}
+        self.transactions = Transactions(records)
+        self.queue = Queue(records)
+        self.cache = Cache(records)
+        self.notices = {number: Notices() for number in (0, *self.connectors)}
+        self.considered = Considered()
+        self.interval = 0.0
+        """From the last BootNotification.conf, s."""
+        self.display = ""
+        self.ignoring_calls = False
+        self.run = records.count("run")
+        self.restart_reason = str(records.get("station", "restart") or "PowerLoss")
+        records.put("station", "restart", None)
+        self.asked: dict[int, str] = {}
+        """Token → the action of a CALL without an answer yet; ``queue`` for a queued message."""
+        self.outbox: list[ports.Command] = []
+        self.charts: Charts
+        self.now = Moment()
+        self._offset = 0.0
+        self._random = random.Random(seed)  # noqa: S311 - spreads reconnects, hides nothing
+
+    # -- time --------------------------------------------------------------------------------------------
+
+    def wall(self, moment: Moment) -> Moment:
+        """The moment with the wall time of the Central System, once that is known."""
+        return Moment(moment.monotonic, moment.wall + self._offset)
+
+    @property
+    def time(self) -> float:
+        """Epoch s at the event at hand."""
+        return self.wall(self.now).wall
+
+    def set_time(self, seconds: float) -> None:
+        """From now on the wall clock says so."""
+        self._offset = seconds - self.now.wall
+        self.charts.clock_set()
+
+    def random(self) -> float:
+        """From 0 to 1; the same sequence for the same seed, so that a run can be replayed."""
+        return self._random.random()
+
+    # -- what others command through the ensemble ----------------------------------------------------------
+
+    def send(self, command: ports.Command) -> None:
+        """Into the outbox of this step."""
+        self.outbox.append(command)
+
+    def start_timer(self, key: str, due: float) -> None:
+        """See `ports.StartTimer`."""
+        self.send(ports.StartTimer(key, due))
+
+    def cancel_timer(self, key: str) -> None:
+        """See `ports.CancelTimer`."""
+        self.send(ports.CancelTimer(key))
+
+    def reply(self, call: str, name: str, payload: dict[str, Any]) -> None:
+        """Answer a CALL."""
+        self.send(ports.Reply(call, name.removeprefix("ocpp."), payload))
+
+    def reply_error(self, call: str, code: str) -> None:
+        """Refuse a CALL."""
+        self.send(ports.ReplyError(call, code))
+
+    def call(self, token: int, action: str, payload: Mapping[str, Any], kind: str | None = None) -> None:
+        """Send a CALL; its answer comes back under the token."""
+        self.asked[token] = kind or action
+        timeout = self.configuration.number("MessageTimeout", 30)
+        self.send(ports.Call(token, action, payload, float(timeout)))
+
+    # -- facts that several words share ---------------------------------------------------------------------
+
+    def faults_at(self, number: int) -> dict[str, str]:
+        """Every fault that concerns a connector (or the station, 0): reported and latched."""
+        own = self.connectors[number].faults if number else {}
+        latched = self.latched(number) | (self.latched(0) if number else {})
+        return {**self.faults, **own, **latched}
+
+    def latched(self, number: int) -> dict[str, str]:
+        """Faults that stay until somebody clears them, over restarts (records under ``fault``)."""
+        found = {}
+        for key, info in self.records.items("fault"):
+            place, _, error = key.partition("/")
+            if int(place) == number:
+                found[error] = info
+        return found
+
+    def interlocks(self, number: int) -> dict[str, bool]:
+        """What must hold before voltage may be switched on here, by name."""
+        return {"no_fault": not self.faults_at(number), "no_emergency_stop": not self.emergency}
+
+    def inoperative(self, number: int) -> bool:
+        """ChangeAvailability said so, for this connector or for the station (§5.2)."""
+        return any(self.records.get("availability", str(place)) for place in {0, number})
+
+    def known_tag(self) -> TagInfo | None:
+        """What is known here about the tag under consideration."""
+        if not self.configuration.value("AuthorizationCacheEnabled"):
+            return None
+        return self.cache.find(self.considered.tag, self.time)
+
+    def learn(self, info: TagInfo) -> None:
+        """The Central System said something about a tag."""
+        if self.configuration.value("AuthorizationCacheEnabled"):
+            self.cache.learn(info)
+
+    # -- status and light --------------------------------------------------------------------------------
+
+    def notice(self, number: int, error: str = "", info: str = "") -> Notice:
+        """The present status as a notice; a fault names itself."""
+        status = self.charts.status(number)
+        if not error and status == "Faulted":
+            faults = self.faults_at(number) or ({"OtherError": "emergency stop"} if self.emergency else {})
+            error, info = next(iter(faults.items()), ("InternalError", ""))
+        return Notice(status, error or "NoError", info, self.time)
+
+    def status_changed(self, number: int, status: str, event: Event) -> None:
+        """To be told, and to be shown."""
+        self.notices[number].add(self.notice(number))
+        self.charts.post(Event("status.changed", number or None, {"status": status}, moment=event.moment))
+        if number:
+            connector = self.connectors[number]
+            if connector.looks:
+                self.show(number, connector.looks.get(status, connector.look))
+
+    def show(self, number: int, look: str) -> None:
+        """Light the lamp of a connector; nothing when it looks so already."""
+        connector = self.connectors[number]
+        if connector.look != look:
+            connector.look = look
+            self.send(ports.ShowLight(number, look))
+
+
+Report = Callable[[Situation, Event], None]
+"""What an event does to the facts before a chart hears of it."""

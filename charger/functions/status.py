@@ -1,0 +1,53 @@
+"""What the Central System has not been told yet about statuses (OCPP 1.6 §4.9).
+
+Changes wait in order; `collapse` keeps only the newest, which is what a Central System wants to know after a
+pause. Not durable: after a start everything is told anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One StatusNotification to be sent."""
+
+    status: str
+    error: str = "NoError"
+    info: str = ""
+    time: float = 0.0
+    """Epoch s."""
+
+
+@dataclass(slots=True)
+class Notices:
+    """The notices of one connector, or of the station (0)."""
+
+    waiting: list[Notice] = field(default_factory=list)
+    told: Notice | None = None
+    """The last one that the Central System has taken."""
+    info: str = ""
+    """Goes with the next change."""
+
+    def add(self, notice: Notice) -> None:
+        """Something to tell."""
+        self.waiting.append(replace(notice, info=notice.info or self.info))
+        self.info = ""
+
+    def collapse(self, now: float) -> None:
+        """Only the newest counts, as of `now` (epoch s); nothing when it was told already."""
+        if not self.waiting:
+            return
+        newest = replace(self.waiting[-1], time=now)
+        known = self.told and replace(self.told, time=now) == newest
+        self.waiting = [] if known else [newest]
+
+    def tell(self) -> Notice | None:
+        """The one to send next."""
+        return self.waiting[0] if self.waiting else None
+
+    def told_one(self) -> None:
+        """It has been taken."""
+        if self.waiting:
+            self.told = self.waiting.pop(0)

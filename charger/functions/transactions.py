@@ -1,0 +1,90 @@
+"""Transactions: one per connector, durable from the first moment to the last (OCPP 1.6 §4.8, §4.10).
+
+A transaction has a number of our own; the id of the Central System is bound to it when it comes. Times are
+epoch seconds, energies Wh of the meter's register.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from charger.functions.records import Records
+
+
+@dataclass(frozen=True, slots=True)
+class Transaction:
+    """One open transaction."""
+
+    number: int
+    connector: int
+    tag: str
+    started: float
+    meter_start: int
+    run: int
+    """Which run of the program began it."""
+    parent: str | None = None
+    refused: str | None = None
+    """The status with which the Central System refused its tag."""
+    energy_when_refused: float = 0.0
+    ending: str | None = None
+    """The reason, once its end has begun; the first one stays."""
+    stop_tag: str | None = None
+    last_time: float = 0.0
+    """When the register was last noted."""
+    last_energy: float = 0.0
+
+
+class Transactions:
+    """Records under ``transaction`` (open ones), ``session`` (the last one) and ``reading``."""
+
+    def __init__(self, records: Records) -> None:
+        self._records = records
+
+    def on(self, connector: int) -> Transaction | None:
+        """The open transaction of a connector."""
+        found = self._records.get("transaction", str(connector))
+        return Transaction(**found) if found else None
+
+    def all(self) -> list[Transaction]:
+        """Every open one."""
+        return [Transaction(**value) for _, value in self._records.items("transaction")]
+
+    def numbered(self, number: int | None) -> Transaction | None:
+        """The open transaction of that number."""
+        return next((one for one in self.all() if one.number == number), None)
+
+    def put(self, transaction: Transaction) -> None:
+        """Write it."""
+        self._records.put("transaction", str(transaction.connector), asdict(transaction))
+
+    def close(self, transaction: Transaction) -> None:
+        """It is over; its reason and tag stay known until the next one ends here."""
+        key = str(transaction.connector)
+        self._records.put("transaction", key, None)
+        tag = transaction.tag
+        self._records.put(
+            "session", key, {"reason": transaction.ending, "tag": tag, "parent": transaction.parent}
+        )
+
+    def last(self, connector: int) -> dict[str, Any]:
+        """Reason, tag and parent of the transaction that ended last on a connector; empty if none did."""
+        found: dict[str, Any] = self._records.get("session", str(connector)) or {}
+        return found
+
+    def note(self, transaction: Transaction, value: dict[str, Any] | None) -> None:
+        """Keep a MeterValue for transactionData."""
+        if value:
+            key = f"{transaction.number:09}/{self._records.count('reading'):09}"
+            self._records.put("reading", key, value)
+
+    def take_notes(self, transaction: Transaction, most: int) -> list[dict[str, Any]]:
+        """The MeterValues kept, at most so many: every second one in between goes first (errata 3.91)."""
+        prefix = f"{transaction.number:09}/"
+        keys = [key for key in self._records.keys("reading") if key.startswith(prefix)]
+        values = [self._records.get("reading", key) for key in keys]
+        for key in keys:
+            self._records.put("reading", key, None)
+        while len(values) > max(2, most):
+            values = [values[0], *values[1:-1][1::2], values[-1]]
+        return values
