@@ -57,7 +57,7 @@ class Connector:
     """Control pilot in state C or D."""
     contactor: Literal["open", "closed", "unknown"] = "unknown"
     lock: Literal["engaged", "released", "unknown"] = "unknown"
-    reading: Reading = Reading()
+    reading: Reading = field(default_factory=Reading)
     faults: dict[str, str] = field(default_factory=dict)
     """errorCode → info, as the hardware reports them."""
     tag: str | None = None
@@ -235,7 +235,7 @@ class Situation:
     def status_changed(self, number: int, status: str, event: Event) -> None:
         """To be told, and to be shown."""
         self.notices[number].add(self.notice(number))
-        self.charts.post(Event("status.changed", number or None, {"status": status}, moment=event.moment))
+        self.charts.post(Event("status.changed", number, {"status": status}, moment=event.moment))
         if number:
             connector = self.connectors[number]
             if connector.looks:

@@ -79,7 +79,7 @@ class Moved:
 
 
 Observer = Callable[[str, model.Transition, bool | None], None]
-"""Told of each guard answered (True, False) and each transition taken (None): ``observer(chart, t, what)``."""
+"""Told ``(chart, transition, what)``: a guard answered True or False, or a transition taken (None)."""
 
 
 class Ensemble:
@@ -236,7 +236,12 @@ class Ensemble:
             return [pair for pair in hearing if pair[0].number == (event.connector or 0)]
         if event.connector is None:
             return hearing
-        return [pair for pair in hearing if pair[0].number in (0, event.connector)]
+        return [
+            (instance, key)
+            for instance, key in hearing
+            if instance.number == event.connector
+            or (instance.number == 0 and len(instance.chart.scopes) == 1)
+        ]
 
     def _offer(self, instance: Instance, key: str) -> bool:
         if not instance.machine.hears(instance.leaf, key):

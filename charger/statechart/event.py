@@ -26,7 +26,7 @@ class Event:
 
     name: str
     connector: int | None = None
-    """The connector it happened at, from 1; None when it concerns the station as a whole."""
+    """The connector it happened at, from 1; None: it concerns everyone; 0: the station alone."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     """What a guard reads as ``event.x``."""
     call: str | None = None

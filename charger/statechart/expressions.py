@@ -104,7 +104,7 @@ class _Parser:
         return self._joined("and", self._not, model.And)
 
     def _joined(
-        self, word: str, inner: Callable[[], model.Expr], make: type[model.And] | type[model.Or]
+        self, word: str, inner: Callable[[], model.Expr], make: type[model.And | model.Or]
     ) -> model.Expr:
         items = [inner()]
         while self._accept(word):

@@ -214,7 +214,7 @@ class Transition:
 
     @property
     def key(self) -> str:
-        """Names the trigger: transitions of one key compete. A timer belongs to the state that declares it."""
+        """Names the trigger: transitions of one key compete. A timer belongs to its state."""
         match self.kind:
             case "on":
                 return f"on {self.trigger}"

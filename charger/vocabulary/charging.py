@@ -1,0 +1,397 @@
+"""Words for cards, authorization, transactions, their messages and their meter values."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from charger.functions import authorization, metering, times
+from charger.functions.authorization import same
+from charger.functions.delivery import GIVEN_UP, Message
+from charger.functions.metering import Reading
+from charger.functions.situation import Considered, Situation
+from charger.functions.transactions import Transaction
+from charger.statechart.event import Event
+from charger.vocabulary.declare import (
+    CONNECTOR,
+    OPTIONAL_TEXT,
+    PLACE,
+    STATION,
+    TEXT,
+    Words,
+    one_of,
+)
+
+WORDS = Words()
+
+REASONS = (
+    *("DeAuthorized", "EVDisconnected", "EmergencyStop", "HardReset", "Local", "Other", "PowerLoss"),
+    *("Reboot", "Remote", "SoftReset", "UnlockCommand"),
+)
+"""Why a transaction ends (OCPP 1.6 §7.36)."""
+CONTEXTS = ("Sample.Periodic", "Sample.Clock", "Trigger", "Interruption.Begin", "Interruption.End", "Other")
+
+
+# -- cards and tags ------------------------------------------------------------------------------------
+
+WORDS.event(*("card.presented", "Somebody held a card to the reader."), tag=TEXT, connector=PLACE)
+
+
+def _running_with(at: Situation, tag: object) -> Transaction | None:
+    return next((one for one in at.transactions.all() if same(one.tag, str(tag))), None)
+
+
+def _pending_with(at: Situation, tag: object) -> int | None:
+    return next((number for number, one in at.connectors.items() if same(one.tag, str(tag))), None)
+
+
+def _held_for(at: Situation, tag: object) -> int | None:
+    for number, connector in at.connectors.items():
+        last = at.transactions.last(number)
+        if connector.cable and last and same(last["tag"], str(tag)):
+            return number
+    return None
+
+
+@WORDS.fact("card.runs_transaction", scope=STATION)
+def card_runs_transaction(at: Situation, _here: int, event: Event) -> bool:
+    """A transaction was started with the card at the reader."""
+    return _running_with(at, event.fields.get("tag")) is not None
+
+
+@WORDS.fact("card.waits_for_plug", scope=STATION)
+def card_waits_for_plug(at: Situation, _here: int, event: Event) -> bool:
+    """The card at the reader is authorized for a connector where no transaction has begun."""
+    return _pending_with(at, event.fields.get("tag")) is not None
+
+
+@WORDS.fact("card.held_cable", scope=STATION)
+def card_held_cable(at: Situation, _here: int, event: Event) -> bool:
+    """The transaction that ended last at a connector with the plug still in was started with this card."""
+    return _held_for(at, event.fields.get("tag")) is not None
+
+
+@WORDS.fact("card.connector", "connector", STATION)
+def card_connector(at: Situation, _here: int, event: Event) -> int | None:
+    """The connector that the card at the reader has to do with: running, waiting, or ended last."""
+    tag = event.fields.get("tag")
+    running = _running_with(at, tag)
+    return running.connector if running else _pending_with(at, tag) or _held_for(at, tag)
+
+
+@WORDS.fact("group.runs_transaction", scope=STATION)
+def group_runs_transaction(at: Situation, _here: int, _event: Event) -> bool:
+    """A running transaction has a parentIdTag, so that another card of its group might stop it."""
+    return any(one.parent for one in at.transactions.all())
+
+
+def _group(at: Situation) -> Transaction | None:
+    considered = at.considered
+    known = at.known_tag()
+    parent = considered.parent or (known.parent if known else None)
+    return next((one for one in at.transactions.all() if same(one.parent, parent)), None)
+
+
+@WORDS.fact("tag.id", "text", STATION)
+def tag_id(at: Situation, _here: int, _event: Event) -> str | None:
+    """The tag under consideration."""
+    return at.considered.tag
+
+
+@WORDS.fact("tag.known", scope=STATION)
+def tag_known(at: Situation, _here: int, _event: Event) -> bool:
+    """The tag under consideration is in the Authorization Cache, whatever it says."""
+    return at.known_tag() is not None
+
+
+@WORDS.fact("tag.known_valid", scope=STATION)
+def tag_known_valid(at: Situation, _here: int, _event: Event) -> bool:
+    """The tag under consideration is in the Authorization Cache as Accepted, and has not expired."""
+    known = at.known_tag()
+    return known is not None and known.status == "Accepted"
+
+
+@WORDS.fact("tag.stops_group", scope=STATION)
+def tag_stops_group(at: Situation, _here: int, _event: Event) -> bool:
+    """The tag under consideration has the same parentIdTag as a running transaction."""
+    return _group(at) is not None
+
+
+@WORDS.fact("tag.group_connector", "connector", STATION)
+def tag_group_connector(at: Situation, _here: int, _event: Event) -> int | None:
+    """The connector of that transaction."""
+    group = _group(at)
+    return group.connector if group else None
+
+
+@WORDS.fact("tag.for_connector", scope=STATION)
+def tag_for_connector(at: Situation, _here: int, _event: Event) -> bool:
+    """The tag under consideration was presented for one certain connector."""
+    return at.considered.connector is not None
+
+
+@WORDS.fact("tag.connector", "connector", STATION)
+def tag_connector(at: Situation, _here: int, _event: Event) -> int | None:
+    """The connector that the tag under consideration was presented for."""
+    return at.considered.connector
+
+
+@WORDS.action("tag.consider", STATION, tag=TEXT, connector=PLACE)
+def tag_consider(at: Situation, _here: int, _event: Event, *, tag: str, connector: int | None = None) -> None:
+    """Take a tag under consideration, for one certain connector if one is given."""
+    at.considered = Considered(tag, connector)
+
+
+@WORDS.action("tag.learn", STATION)
+def tag_learn(at: Situation, _here: int, event: Event) -> None:
+    """Keep what the Authorize.conf at hand says of the tag under consideration."""
+    if at.considered.tag is None:
+        return
+    info = authorization.from_wire(at.considered.tag, event.fields.get("idTagInfo") or {})
+    at.considered.parent = info.parent
+    at.learn(info)
+
+
+# -- session and transaction ---------------------------------------------------------------------------
+
+
+def _start_answered(at: Situation, message: Message, payload: dict[str, Any], event: Event) -> None:
+    """A StartTransaction.conf: the id is bound, the tag learnt, a running transaction accepted or refused."""
+    info = authorization.from_wire(str(message.payload["idTag"]), payload["idTagInfo"])
+    at.learn(info)
+    if message.transaction is None:
+        return
+    at.queue.bind(message.transaction, int(payload["transactionId"]))
+    running = at.transactions.numbered(message.transaction)
+    if running is None:
+        return
+    refused = None if info.status == "Accepted" else info.status
+    energy = at.connectors[running.connector].reading.energy
+    parent = running.parent or info.parent
+    at.transactions.put(replace(running, refused=refused, energy_when_refused=energy, parent=parent))
+    name = "transaction.refused" if refused else "transaction.accepted"
+    at.charts.post(Event(name, running.connector, {"status": info.status}, moment=event.moment))
+
+
+def _answered(at: Situation, event: Event) -> None:
+    message = at.queue.first()
+    payload = dict(event.fields)
+    if message and message.action == "StartTransaction":
+        _start_answered(at, message, payload, event)
+    elif (
+        message
+        and message.action == "StopTransaction"
+        and payload.get("idTagInfo")
+        and message.payload.get("idTag")
+    ):
+        at.learn(authorization.from_wire(str(message.payload["idTag"]), payload["idTagInfo"]))
+
+
+WORDS.event(
+    *("transaction.accepted", "The Central System accepted the tag of a running transaction.", CONNECTOR),
+    status=TEXT,
+)
+WORDS.event(
+    *("transaction.refused", "The Central System refused the tag of a running transaction.", CONNECTOR),
+    status=one_of("Blocked", "Expired", "Invalid", "ConcurrentTx"),
+)
+WORDS.event("queue.answered", "The Central System took the message that was sent.", STATION, _answered)
+WORDS.event(*("queue.failed", "It did not."), cause=one_of("error", "timeout", "offline"))
+
+
+@WORDS.fact("session.reason", "word", words=REASONS)
+def session_reason(at: Situation, here: int, _event: Event) -> str | None:
+    """Why the last transaction here ended."""
+    return at.transactions.last(here).get("reason")
+
+
+@WORDS.fact("transaction.open")
+def transaction_open(at: Situation, here: int, _event: Event) -> bool:
+    """A transaction is on record here."""
+    return at.transactions.on(here) is not None
+
+
+@WORDS.fact("transaction.ending")
+def transaction_ending(at: Situation, here: int, _event: Event) -> bool:
+    """It is marked to end."""
+    running = at.transactions.on(here)
+    return running is not None and running.ending is not None
+
+
+@WORDS.fact("transaction.valid")
+def transaction_valid(at: Situation, here: int, _event: Event) -> bool:
+    """The Central System has not refused its tag."""
+    running = at.transactions.on(here)
+    return running is not None and running.refused is None
+
+
+@WORDS.fact("transaction.tag", "text")
+def transaction_tag(at: Situation, here: int, _event: Event) -> str | None:
+    """The tag that started it."""
+    running = at.transactions.on(here)
+    return running.tag if running else None
+
+
+@WORDS.fact("transaction.energy_since_refused", "number")
+def transaction_energy_since_refused(at: Situation, here: int, _event: Event) -> float:
+    """Wh delivered since the Central System refused its tag; 0 when it did not."""
+    running = at.transactions.on(here)
+    if running is None or running.refused is None:
+        return 0.0
+    return at.connectors[here].reading.energy - running.energy_when_refused
+
+
+@WORDS.fact("restart.reason", "word", STATION, words=("PowerLoss", "Reboot", "HardReset", "SoftReset"))
+def restart_reason(at: Situation, _here: int, _event: Event) -> str:
+    """Why the program started: nothing on record means that the power went."""
+    return at.restart_reason
+
+
+@WORDS.action("session.open", tag=TEXT)
+def session_open(at: Situation, here: int, _event: Event, *, tag: str) -> None:
+    """A tag is authorized for this connector."""
+    connector = at.connectors[here]
+    connector.tag = tag
+    considered = at.considered
+    known = at.cache.find(tag, at.time)
+    connector.parent = considered.parent if same(considered.tag, tag) else known.parent if known else None
+
+
+@WORDS.action("session.forget")
+def session_forget(at: Situation, here: int, _event: Event) -> None:
+    """It is no longer; nothing to do once a transaction runs."""
+    at.connectors[here].tag = at.connectors[here].parent = None
+
+
+@WORDS.action("transaction.begin")
+def transaction_begin(at: Situation, here: int, _event: Event) -> None:
+    """Put a transaction on record, and its StartTransaction into the queue."""
+    connector = at.connectors[here]
+    start = metering.whole(connector.reading.energy)
+    begun = Transaction(
+        number=at.records.count("transaction"),
+        connector=here,
+        tag=connector.tag or "",
+        started=at.time,
+        meter_start=start,
+        run=at.run,
+        parent=connector.parent,
+        last_time=at.time,
+        last_energy=connector.reading.energy,
+    )
+    at.transactions.put(begun)
+    payload = {
+        "connectorId": here,
+        "idTag": begun.tag,
+        "meterStart": start,
+        "timestamp": times.to_text(begun.started),
+    }
+    at.queue.append(Message("StartTransaction", payload, begun.number, here))
+    for key in ("StopTxnSampledData", "StopTxnAlignedData"):
+        at.transactions.note(begun, _value(at, connector.reading, key, "Transaction.Begin", begun.started))
+    connector.tag = connector.parent = None
+
+
+@WORDS.action("transaction.ending", reason=one_of(*REASONS), tag=OPTIONAL_TEXT)
+def transaction_mark(at: Situation, here: int, _event: Event, *, reason: str, tag: str | None = None) -> None:
+    """Mark its end; the first reason stays. A tag is that of whoever presented it to stop."""
+    running = at.transactions.on(here)
+    if running and running.ending is None:
+        at.transactions.put(replace(running, ending=reason, stop_tag=tag))
+
+
+@WORDS.action("transaction.close")
+def transaction_close(at: Situation, here: int, _event: Event) -> None:
+    """Put its StopTransaction into the queue, and take it off the record."""
+    running = at.transactions.on(here)
+    if running is None:
+        return
+    ended_before = running.run != at.run  # the power went: nobody knows better than the last note
+    reading = at.connectors[here].reading
+    energy = max(reading.energy, running.last_energy)
+    time = running.last_time if ended_before else at.time
+    final = replace(reading, energy=energy)
+    if ended_before:
+        final = Reading(energy, voltages=reading.voltages)
+    for key in ("StopTxnSampledData", "StopTxnAlignedData"):
+        at.transactions.note(running, _value(at, final, key, "Transaction.End", time))
+    payload: dict[str, Any] = {
+        "meterStop": metering.whole(energy),
+        "timestamp": times.to_text(time),
+        "reason": running.ending or "Other",
+    }
+    if running.stop_tag:
+        payload["idTag"] = running.stop_tag
+    notes = at.transactions.take_notes(running, at.configuration.number("StopTransactionMaxMeterValues", 100))
+    if notes:
+        payload["transactionData"] = notes
+    at.queue.append(Message("StopTransaction", payload, running.number, here))
+    at.transactions.close(running)
+
+
+def _value(at: Situation, reading: Reading, key: str, context: str, time: float) -> dict[str, Any] | None:
+    return metering.sampled(reading, at.configuration.value(key), context, time)
+
+
+@WORDS.action("meter.report", context=one_of(*CONTEXTS))
+def meter_report(at: Situation, here: int, event: Event, *, context: str) -> None:
+    """Queue MeterValues, and keep them for transactionData when a transaction runs."""
+    aligned = context == "Sample.Clock"
+    time = float(event.fields["time"]) if aligned else at.time  # stamped with the boundary (§3.16.4)
+    reading = at.connectors[here].reading
+    running = at.transactions.on(here)
+    sampled_key = "MeterValuesAlignedData" if aligned else "MeterValuesSampledData"
+    measurands = at.configuration.value(sampled_key) or [metering.ENERGY]
+    value = metering.sampled(reading, measurands, context, time)
+    payload = {"connectorId": here, "meterValue": [value]}
+    at.queue.append(Message("MeterValues", payload, running.number if running else None, here))
+    if running:
+        kept = "StopTxnAlignedData" if aligned else "StopTxnSampledData"
+        at.transactions.note(running, _value(at, reading, kept, context, time))
+        at.transactions.put(replace(running, last_time=at.time, last_energy=reading.energy))
+
+
+# -- delivery ------------------------------------------------------------------------------------------
+
+
+@WORDS.fact("queue.waiting", scope=STATION)
+def queue_waiting(at: Situation, _here: int, _event: Event) -> bool:
+    """A transaction message waits to be delivered."""
+    return at.queue.first() is not None
+
+
+@WORDS.fact("queue.transmissions", "number", STATION)
+def queue_transmissions(at: Situation, _here: int, _event: Event) -> int:
+    """How often the oldest message was transmitted."""
+    message = at.queue.first()
+    return message.transmissions if message else 0
+
+
+@WORDS.action("queue.send", STATION, answers=("queue.answered", "queue.failed"), correlated=True)
+def queue_send(at: Situation, _here: int, _event: Event, *, token: int) -> None:
+    """Transmit the oldest message; the transactionId is filled in now."""
+    message = at.queue.first()
+    if message:
+        at.queue.count_transmission()
+        at.call(token, message.action, at.queue.payload(message), "queue")
+
+
+@WORDS.action("queue.remove", STATION)
+def queue_remove(at: Situation, _here: int, _event: Event) -> None:
+    """The oldest message is done."""
+    at.queue.remove()
+
+
+@WORDS.action("queue.uncount", STATION)
+def queue_uncount(at: Situation, _here: int, _event: Event) -> None:
+    """The last transmission does not count: the link was gone."""
+    at.queue.count_transmission(-1)
+
+
+@WORDS.action("queue.give_up", STATION)
+def queue_give_up(at: Situation, _here: int, _event: Event) -> None:
+    """Drop the oldest message; a start never answered makes its transactionId -1 (errata 3.18)."""
+    message = at.queue.first()
+    if message and message.action == "StartTransaction" and message.transaction is not None:
+        at.queue.bind(message.transaction, GIVEN_UP)
+    at.queue.remove()

@@ -1,0 +1,273 @@
+"""Words for what has wires: plug, car, control pilot, contactor, lock, interlocks, faults, lamp, display."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from charger import ports
+from charger.functions.metering import Reading
+from charger.functions.situation import Situation
+from charger.statechart.event import Event
+from charger.vocabulary.declare import BOTH, CONNECTOR, OPTIONAL_TEXT, STATION, TEXT, Report, Words, one_of
+
+WORDS = Words()
+
+ERRORS = (
+    *("ConnectorLockFailure", "EVCommunicationError", "GroundFailure", "HighTemperature", "InternalError"),
+    *("LocalListConflict", "NoError", "OtherError", "OverCurrentFailure", "OverVoltage", "PowerMeterFailure"),
+    *("PowerSwitchFailure", "ReaderFailure", "ResetFailure", "UnderVoltage", "WeakSignal"),
+)
+"""errorCode of StatusNotification (OCPP 1.6 §7.6)."""
+ERROR = one_of(*ERRORS)
+
+
+# -- reports -------------------------------------------------------------------------------------------
+
+
+def _cable(present: bool) -> Report:
+    def report(at: Situation, event: Event) -> None:
+        connector = at.connectors[event.connector or 0]
+        connector.cable = present
+        if not present:
+            connector.ev_asks = False
+
+    return report
+
+
+def _ev(asks: bool) -> Report:
+    def report(at: Situation, event: Event) -> None:
+        at.connectors[event.connector or 0].ev_asks = asks
+
+    return report
+
+
+def _contactor_closed(at: Situation, event: Event) -> None:
+    at.connectors[event.connector or 0].contactor = "closed"
+
+
+def _contactor_opened(at: Situation, event: Event) -> None:
+    at.connectors[event.connector or 0].contactor = "open"
+
+
+def _lock_engaged(at: Situation, event: Event) -> None:
+    at.connectors[event.connector or 0].lock = "engaged"
+
+
+def _lock_released(at: Situation, event: Event) -> None:
+    at.connectors[event.connector or 0].lock = "released"
+
+
+def _emergency(pressed: bool) -> Report:
+    def report(at: Situation, _event: Event) -> None:
+        at.emergency = pressed
+
+    return report
+
+
+def _fault_raised(at: Situation, event: Event) -> None:
+    if event.fields.get("latched"):
+        return  # its record is its fact
+    faults = at.connectors[event.connector].faults if event.connector else at.faults
+    faults[str(event.fields["error"])] = str(event.fields.get("info") or "")
+
+
+def _fault_cleared(at: Situation, event: Event) -> None:
+    number = event.connector or 0
+    error = event.fields.get("error")
+    faults = at.connectors[number].faults if number else at.faults
+    for code in [code for code in faults if error in (None, code)]:
+        del faults[code]
+    for code in [code for code in at.latched(number) if error in (None, code)]:
+        at.records.put("fault", f"{number}/{code}", None)
+
+
+def _sampled(at: Situation, event: Event) -> None:
+    connector = at.connectors[event.connector or 0]
+    given = event.fields
+    connector.reading = Reading(
+        float(given["energy"]),
+        float(given["power"]),
+        tuple(given.get("currents", ())),
+        tuple(given.get("voltages", ())),
+        connector.offered or 0.0,
+    )
+
+
+_event = WORDS.event
+_event(
+    "cable.plugged", "A plug came into our socket, or the fixed cable into a car.", CONNECTOR, _cable(True)
+)
+_event("cable.unplugged", "The plug left our socket, or the fixed cable the car.", CONNECTOR, _cable(False))
+_event("ev.unplugged", "The cable left the car; the plug is still in our socket.", CONNECTOR, _ev(False))
+_event("ev.ready", "The car asks for energy (control pilot state C or D).", CONNECTOR, _ev(True))
+_event("ev.paused", "The car asks for no energy (control pilot state B).", CONNECTOR, _ev(False))
+_event("contactor.closed", "The mirror contact says closed.", CONNECTOR, _contactor_closed)
+_event("contactor.opened", "The mirror contact says open.", CONNECTOR, _contactor_opened)
+_event("lock.engaged", "The plug is locked in.", CONNECTOR, _lock_engaged)
+_event("lock.released", "The plug is free.", CONNECTOR, _lock_released)
+_event("lock.failed", "The lock did not move.", CONNECTOR)
+_event("emergency.pressed", "The emergency stop is pressed.", STATION, _emergency(True))
+_event("emergency.released", "The emergency stop is pulled out again.", STATION, _emergency(False))
+_event(
+    *("fault.raised", "Something is wrong, here or with the station.", BOTH, _fault_raised),
+    error=ERROR,
+    info=OPTIONAL_TEXT,
+)
+_event(
+    *("fault.cleared", "It is well again; without `error`: everything is.", BOTH, _fault_cleared),
+    error=one_of(*ERRORS, required=False),
+)
+_event("meter.sampled", "The meter said something new.", CONNECTOR, _sampled)
+
+
+# -- facts ---------------------------------------------------------------------------------------------
+
+
+@WORDS.fact("cable.present")
+def cable_present(at: Situation, here: int, _event: Event) -> bool:
+    """A plug is in our socket; with a fixed cable: in the car."""
+    return at.connectors[here].cable
+
+
+@WORDS.fact("cable.fixed")
+def cable_fixed(at: Situation, here: int, _event: Event) -> bool:
+    """The cable belongs to the charger: there is no lock."""
+    return at.connectors[here].plan.fixed
+
+
+@WORDS.fact("ev.asks")
+def ev_asks(at: Situation, here: int, _event: Event) -> bool:
+    """The car asks for energy: control pilot in state C or D (IEC 61851-1)."""
+    return at.connectors[here].ev_asks
+
+
+@WORDS.fact("contactor.is_closed")
+def contactor_is_closed(at: Situation, here: int, _event: Event) -> bool:
+    """The mirror contact said closed last."""
+    return at.connectors[here].contactor == "closed"
+
+
+@WORDS.fact("lock.is_engaged")
+def lock_is_engaged(at: Situation, here: int, _event: Event) -> bool:
+    """The lock said engaged last."""
+    return at.connectors[here].lock == "engaged"
+
+
+@WORDS.fact("interlocks.hold")
+def interlocks_hold(at: Situation, here: int, _event: Event) -> bool:
+    """No fault forbids voltage here, and the emergency stop is not pressed."""
+    return all(at.interlocks(here).values())
+
+
+@WORDS.fact("fault.present")
+def fault_present(at: Situation, here: int, _event: Event) -> bool:
+    """Something forbids charging here: a fault of this connector or of the station, or the emergency stop."""
+    return not all(at.interlocks(here).values())
+
+
+@WORDS.fact("station.faulty", scope=STATION)
+def station_faulty(at: Situation, _here: int, _event: Event) -> bool:
+    """Something is wrong with the station as a whole."""
+    return bool(at.faults_at(0)) or at.emergency
+
+
+@WORDS.fact("offer.amps", "number")
+def offer_amps(at: Situation, here: int, _event: Event) -> float:
+    """What may be drawn here per phase, A: the smallest of all limits."""
+    return at.connectors[here].plan.max_current
+
+
+@WORDS.fact("offer.changed")
+def offer_changed(at: Situation, here: int, event: Event) -> bool:
+    """The control pilot says something else than `offer.amps`."""
+    return bool(at.connectors[here].offered != offer_amps(at, here, event))
+
+
+# -- actions -------------------------------------------------------------------------------------------
+
+
+@WORDS.action("contactor.close", answers=("contactor.closed",))
+def contactor_close(at: Situation, here: int, _event: Event) -> None:
+    """Energise the coil; how long to wait for the mirror contact is the chart's business."""
+    at.send(ports.CloseContactor(here))
+
+
+@WORDS.action("contactor.open", answers=("contactor.opened",))
+def contactor_open(at: Situation, here: int, _event: Event) -> None:
+    """De-energise the coil."""
+    at.send(ports.OpenContactor(here))
+
+
+@WORDS.action("lock.engage", answers=("lock.engaged", "lock.failed"))
+def lock_engage(at: Situation, here: int, _event: Event) -> None:
+    """Lock the plug in."""
+    at.send(ports.EngageLock(here))
+
+
+@WORDS.action("lock.release", answers=("lock.released", "lock.failed"))
+def lock_release(at: Situation, here: int, _event: Event) -> None:
+    """Unlock the plug."""
+    at.send(ports.ReleaseLock(here))
+
+
+def _offer(at: Situation, here: int, amps: float | None) -> None:
+    connector = at.connectors[here]
+    connector.offered = amps
+    connector.reading = replace(connector.reading, offered=amps or 0.0)
+    at.send(ports.OfferCurrent(here, amps))
+
+
+@WORDS.action("pilot.offer")
+def pilot_offer(at: Situation, here: int, event: Event) -> None:
+    """Offer `offer.amps` by PWM (IEC 61851-1: the car may draw)."""
+    _offer(at, here, offer_amps(at, here, event))
+
+
+@WORDS.action("pilot.withdraw")
+def pilot_withdraw(at: Situation, here: int, _event: Event) -> None:
+    """Steady +12 V level: connected, nothing offered; the car stops drawing within 3 s."""
+    _offer(at, here, 0.0)
+
+
+@WORDS.action("pilot.refuse")
+def pilot_refuse(at: Situation, here: int, _event: Event) -> None:
+    """State F, steady -12 V: this outlet is not available."""
+    _offer(at, here, None)
+
+
+@WORDS.action("fault.raise", BOTH, error=ERROR, info=OPTIONAL_TEXT)
+def fault_raise(at: Situation, here: int, event: Event, *, error: str, info: str = "") -> None:
+    """Latch a fault: it stays, over restarts too, until it is cleared."""
+    at.records.put("fault", f"{here}/{error}", info)
+    fields = {"error": error, "info": info, "latched": True}
+    at.charts.post(Event("fault.raised", here, fields, moment=event.moment))
+
+
+@WORDS.action("fault.clear", BOTH, error=ERROR)
+def fault_clear(at: Situation, here: int, event: Event, *, error: str) -> None:
+    """Clear a latched fault."""
+    if at.records.get("fault", f"{here}/{error}") is not None:
+        at.charts.post(Event("fault.cleared", here, {"error": error}, moment=event.moment))
+
+
+@WORDS.action("light.follow", open_arguments=TEXT)
+def light_follow(at: Situation, here: int, _event: Event, **looks: str) -> None:
+    """The lamp follows the status: `Status: colour [pattern [period]]`."""
+    connector = at.connectors[here]
+    connector.looks = looks
+    at.show(here, looks.get(at.charts.status(here), "off"))
+
+
+@WORDS.action("light.show", look=TEXT)
+def light_show(at: Situation, here: int, _event: Event, *, look: str) -> None:
+    """The lamp shows this until something else is said: `colour [pattern [period]]`."""
+    at.connectors[here].looks = {}
+    at.show(here, look)
+
+
+@WORDS.action("panel.show", STATION, text=TEXT)
+def panel_show(at: Situation, _here: int, _event: Event, *, text: str) -> None:
+    """One line for the person in front of the station; an empty one clears it."""
+    if at.display != text:
+        at.display = text
+        at.send(ports.ShowText(text))

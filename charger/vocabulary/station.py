@@ -1,0 +1,393 @@
+"""Words for the link, registration, the clock, availability, configuration, statuses and restarts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from charger import ports
+from charger.functions import times
+from charger.functions.configuration import Key
+from charger.functions.situation import Situation
+from charger.functions.status import Notice
+from charger.statechart import timing
+from charger.statechart.evaluate import MINUTE_OF_DAY
+from charger.statechart.event import Event
+from charger.statechart.words import Field
+from charger.vocabulary.declare import (
+    BOTH,
+    OPTIONAL_TEXT,
+    STATION,
+    TEXT,
+    Words,
+    one_of,
+)
+from charger.vocabulary.hardware import ERROR
+
+WORDS = Words()
+
+DEFAULT_INTERVAL = 60.0
+"""Until the next BootNotification when the Central System names no interval, s (§4.2: our choice)."""
+RESTARTS = ("HardReset", "SoftReset", "Reboot")
+
+
+# -- link and registration -----------------------------------------------------------------------------
+
+
+def _link_lost(at: Situation, _event: Event) -> None:
+    at.charts.forget_debts()
+
+
+def _stopping(at: Situation, event: Event) -> None:
+    if at.records.get("station", "restart") is None:
+        at.records.put("station", "restart", str(event.fields.get("reason") or "Reboot"))
+
+
+WORDS.event("link.opened", "The WebSocket to the Central System is open.")
+WORDS.event("link.refused", "It could not be opened.", reason=OPTIONAL_TEXT)
+WORDS.event("link.lost", "It is closed, or no pong came.", STATION, _link_lost, reason=OPTIONAL_TEXT)
+WORDS.event("link.settings_changed", "URL, password or security profile are others now.")
+WORDS.event("station.stopping", "The program is told to end.", STATION, _stopping, reason=OPTIONAL_TEXT)
+WORDS.event(
+    "status.changed", "The status of a connector, or of the station, is another one.", BOTH, status=TEXT
+)
+
+
+@WORDS.fact("registration.interval", "duration", STATION)
+def registration_interval(at: Situation, _here: int, _event: Event) -> float:
+    """What the Central System asked for in BootNotification.conf, s; when it named none, our own choice."""
+    return at.interval or DEFAULT_INTERVAL
+
+
+@WORDS.fact(MINUTE_OF_DAY, "number", STATION)
+def minute_of_day(at: Situation, _here: int, _event: Event) -> int:
+    """Minutes since local midnight; `clock.between` is the readable form."""
+    return timing.minute_of_day(at.time)
+
+
+@WORDS.action("link.connect", STATION, answers=("link.opened", "link.refused"))
+def link_connect(at: Situation, _here: int, _event: Event) -> None:
+    """Open the WebSocket."""
+    at.send(ports.Connect())
+
+
+@WORDS.action("link.close", STATION)
+def link_close(at: Situation, _here: int, _event: Event) -> None:
+    """Close it."""
+    at.send(ports.Disconnect())
+
+
+@WORDS.action("link.ping", STATION)
+def link_ping(at: Situation, _here: int, _event: Event) -> None:
+    """Send a ping; no pong within 5 s means `link.lost`."""
+    at.send(ports.Ping())
+
+
+@WORDS.action("clock.set", STATION)
+def clock_set(at: Situation, _here: int, event: Event) -> None:
+    """Take the time from the answer at hand; a text that is no time changes nothing."""
+    seconds = times.to_seconds(event.fields.get("currentTime"))
+    if seconds is not None:
+        at.set_time(seconds)
+
+
+@WORDS.action("registration.take_interval", STATION)
+def registration_take_interval(at: Situation, _here: int, event: Event) -> None:
+    """HeartbeatInterval becomes the interval of the BootNotification.conf at hand; 0 changes nothing."""
+    interval = int(event.fields.get("interval") or 0)
+    key = at.configuration.find("HeartbeatInterval")
+    if interval > 0 and key and at.configuration.value("HeartbeatInterval") != interval:
+        at.configuration.write(key, str(interval))
+        at.charts.key_written(key.name)
+
+
+@WORDS.action("ocpp.ignore_calls", STATION)
+def ocpp_ignore_calls(at: Situation, _here: int, _event: Event) -> None:
+    """From now on the Central System's calls are not answered (registration Rejected, §4.2)."""
+    at.ignoring_calls = True
+
+
+@WORDS.action("ocpp.answer_calls", STATION)
+def ocpp_answer_calls(at: Situation, _here: int, _event: Event) -> None:
+    """They are answered again."""
+    at.ignoring_calls = False
+
+
+@WORDS.action("station.restart", STATION, reason=one_of(*RESTARTS))
+def station_restart(at: Situation, _here: int, _event: Event, *, reason: str) -> None:
+    """End the program and start it anew; the reason is on record."""
+    at.records.put("station", "restart", reason)
+    at.send(ports.Restart(hard=reason == "HardReset"))
+
+
+# -- outgoing calls ------------------------------------------------------------------------------------
+
+
+def _boot_answered(at: Situation, event: Event) -> None:
+    at.interval = float(event.fields.get("interval") or 0)
+
+
+def _outgoing(action: str, *, has_status: bool, report: Any = None) -> tuple[str, ...]:
+    """Declare the answers of a CALL of ours."""
+    name = f"ocpp.{action}"
+    good = "status Accepted" if has_status else "the answer"
+    WORDS.event(
+        f"{name}.accepted",
+        f"{action}.conf: {good}.",
+        STATION if action != "StatusNotification" else BOTH,
+        report,
+    )
+    if has_status:
+        WORDS.event(f"{name}.refused", f"{action}.conf: another status.", STATION, report, status=TEXT)
+    WORDS.event(
+        f"{name}.failed",
+        f"{action}: CALLERROR, unreadable answer, no answer in MessageTimeout, or no link.",
+        STATION if action != "StatusNotification" else BOTH,
+        cause=one_of("error", "timeout", "offline"),
+    )
+    kinds = ("accepted", "refused", "failed") if has_status else ("accepted", "failed")
+    return tuple(f"{name}.{kind}" for kind in kinds)
+
+
+@WORDS.action(
+    "ocpp.BootNotification",
+    STATION,
+    answers=_outgoing("BootNotification", has_status=True, report=_boot_answered),
+    correlated=True,
+)
+def boot_notification(at: Situation, _here: int, _event: Event, *, token: int) -> None:
+    """Who we are (§4.2)."""
+    at.call(token, "BootNotification", at.identity.payload())
+
+
+@WORDS.action("ocpp.Heartbeat", STATION, answers=_outgoing("Heartbeat", has_status=False), correlated=True)
+def heartbeat(at: Situation, _here: int, _event: Event, *, token: int) -> None:
+    """We live; what time is it (§4.6)?"""
+    at.call(token, "Heartbeat", {})
+
+
+@WORDS.action(
+    "ocpp.Authorize", STATION, answers=_outgoing("Authorize", has_status=True), correlated=True, idTag=TEXT
+)
+def authorize(at: Situation, _here: int, _event: Event, *, token: int, idTag: str) -> None:  # noqa: N803
+    """May this tag charge (§4.1)?"""
+    at.call(token, "Authorize", {"idTag": idTag})
+
+
+@WORDS.action(
+    "ocpp.StatusNotification",
+    BOTH,
+    answers=_outgoing("StatusNotification", has_status=False),
+    correlated=True,
+)
+def status_notification(at: Situation, here: int, _event: Event, *, token: int) -> None:
+    """The oldest status not told yet (§4.9)."""
+    notice = at.notices[here].tell() or at.notice(here)
+    at.call(token, "StatusNotification", status_payload(here, notice))
+
+
+def status_payload(number: int, notice: Notice) -> dict[str, Any]:
+    """A notice as StatusNotification.req."""
+    payload: dict[str, Any] = {
+        "connectorId": number,
+        "errorCode": notice.error,
+        "status": notice.status,
+        "timestamp": times.to_text(notice.time),
+    }
+    if notice.info:
+        payload["info"] = notice.info[:50]
+    return payload
+
+
+# -- status --------------------------------------------------------------------------------------------
+
+
+@WORDS.fact("status.unreported", scope=BOTH)
+def status_unreported(at: Situation, here: int, _event: Event) -> bool:
+    """There is a change of status that the Central System has not been told."""
+    return bool(at.notices[here].waiting)
+
+
+@WORDS.action("status.info", BOTH, info=TEXT)
+def status_info(at: Situation, here: int, _event: Event, *, info: str) -> None:
+    """A text that goes with the next change of status."""
+    at.notices[here].info = info
+
+
+@WORDS.action("status.warn", BOTH, error=ERROR)
+def status_warn(at: Situation, here: int, _event: Event, *, error: str) -> None:
+    """Tell of an error that does not prevent charging, with the present status (§4.9)."""
+    at.notices[here].add(at.notice(here, error))
+
+
+@WORDS.action("status.collapse", BOTH)
+def status_collapse(at: Situation, here: int, _event: Event) -> None:
+    """Of the changes not told yet only the newest counts; none when it is what was told last."""
+    at.notices[here].collapse(at.time)
+
+
+@WORDS.action("status.reported", BOTH)
+def status_reported(at: Situation, here: int, _event: Event) -> None:
+    """The oldest change not told yet has been told."""
+    at.notices[here].told_one()
+
+
+# -- availability --------------------------------------------------------------------------------------
+
+
+@WORDS.fact("availability.inoperative", scope=BOTH)
+def availability_inoperative(at: Situation, here: int, _event: Event) -> bool:
+    """ChangeAvailability said Inoperative, for this connector or for the station; over restarts."""
+    return at.inoperative(here)
+
+
+@WORDS.action("availability.set", BOTH, type=one_of("Inoperative", "Operative"))
+def availability_set(at: Situation, here: int, _event: Event, **given: str) -> None:
+    """Keep what ChangeAvailability said; Operative for the station is Operative for all its connectors."""
+    inoperative = given["type"] == "Inoperative"
+    places = at.notices if here == 0 and not inoperative else (here,)
+    for place in places:
+        at.records.put("availability", str(place), inoperative or None)
+
+
+# -- configuration -------------------------------------------------------------------------------------
+
+
+def _key(at: Situation, event: Event) -> Key | None:
+    return at.configuration.find(str(event.fields.get("key") or ""))
+
+
+@WORDS.fact("configuration.known", scope=STATION)
+def configuration_known(at: Situation, _here: int, event: Event) -> bool:
+    """`event.key` is a configuration key of this station."""
+    return _key(at, event) is not None
+
+
+@WORDS.fact("configuration.readonly", scope=STATION)
+def configuration_readonly(at: Situation, _here: int, event: Event) -> bool:
+    """The Central System may not write it."""
+    key = _key(at, event)
+    return key is not None and not at.configuration.writable(key)
+
+
+@WORDS.fact("configuration.valid", scope=STATION)
+def configuration_valid(at: Situation, _here: int, event: Event) -> bool:
+    """`event.value` may be its value: type, range, items."""
+    key = _key(at, event)
+    return key is not None and at.configuration.valid(key, str(event.fields.get("value")))
+
+
+@WORDS.fact("configuration.needs_restart", scope=STATION)
+def configuration_needs_restart(at: Situation, _here: int, event: Event) -> bool:
+    """A new value takes effect after a restart only."""
+    key = _key(at, event)
+    return key is not None and key.reboot
+
+
+@WORDS.action("configuration.set", STATION, key=TEXT, value=TEXT)
+def configuration_set(at: Situation, _here: int, _event: Event, *, key: str, value: str) -> None:
+    """Keep a valid value; timers named after the key run anew from their beginning."""
+    found = at.configuration.find(key)
+    if found:
+        at.configuration.write(found, value)
+        at.charts.key_written(found.name)
+
+
+@WORDS.action("cache.clear", STATION)
+def cache_clear(at: Situation, _here: int, _event: Event) -> None:
+    """Empty the Authorization Cache (§5.4)."""
+    at.cache.clear()
+
+
+@WORDS.answer("configuration.read", "ocpp.GetConfiguration", key=OPTIONAL_TEXT)
+def configuration_read(
+    at: Situation, _here: int, _event: Event, *, key: list[str] | None = None
+) -> Mapping[str, Any]:
+    """The keys asked for, all when none is; names that do not exist are unknownKey (§5.8)."""
+    configuration = at.configuration
+    found = [configuration.find(name) for name in key] if key else list(configuration.offered())
+    payload: dict[str, Any] = {
+        "configurationKey": [
+            {
+                "key": one.name,
+                "readonly": not configuration.writable(one),
+                "value": configuration.text(one.name)[:500],
+            }
+            for one in found
+            if one
+        ]
+    }
+    unknown = [name for name in key or () if configuration.find(name) is None]
+    if unknown:
+        payload["unknownKey"] = unknown
+    return payload
+
+
+# -- calls from the Central System ---------------------------------------------------------------------
+
+ACCEPT = frozenset({"Accepted", "Rejected"})
+NONE: frozenset[str] = frozenset()
+_CALL = {
+    "RemoteStartTransaction": (ACCEPT, "Start a transaction (§5.11).", "idTag connectorId? chargingProfile?"),
+    "RemoteStopTransaction": (ACCEPT, "Stop one (§5.12).", "transactionId"),
+    "UnlockConnector": (
+        frozenset({"Unlocked", "UnlockFailed", "NotSupported"}),
+        *("Release the cable lock (§5.18).", "connectorId"),
+    ),
+    "ChangeConfiguration": (
+        frozenset({"Accepted", "Rejected", "RebootRequired", "NotSupported"}),
+        *("Write a key (§5.3).", "key value"),
+    ),
+    "GetConfiguration": (NONE, "Read keys (§5.8).", "key?"),
+    "ClearCache": (ACCEPT, "Empty the Authorization Cache (§5.4).", ""),
+    "DataTransfer": (
+        frozenset({"Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId"}),
+        *("Something of a vendor's own (§5.6).", "vendorId messageId? data?"),
+    ),
+    "CancelReservation": (ACCEPT, "End a reservation (§5.1).", "reservationId"),
+    "ReserveNow": (
+        frozenset({"Accepted", "Faulted", "Occupied", "Rejected", "Unavailable"}),
+        *("Keep a connector for a tag (§5.13).", "connectorId expiryDate idTag parentIdTag? reservationId"),
+    ),
+    "ClearChargingProfile": (
+        frozenset({"Accepted", "Unknown"}),
+        *("Remove charging profiles (§5.5).", "id? connectorId? chargingProfilePurpose? stackLevel?"),
+    ),
+    "SetChargingProfile": (
+        frozenset({"Accepted", "Rejected", "NotSupported"}),
+        *("Limit the current over time (§5.16).", "connectorId csChargingProfiles"),
+    ),
+    "GetCompositeSchedule": (
+        ACCEPT,
+        "What will be allowed (§5.7).",
+        "connectorId duration chargingRateUnit?",
+    ),
+    "GetDiagnostics": (NONE, "Upload logs (§5.9).", "location retries? retryInterval? startTime? stopTime?"),
+    "UpdateFirmware": (NONE, "Load new firmware (§5.19).", "location retries? retrieveDate retryInterval?"),
+    "GetLocalListVersion": (NONE, "Which local list is here (§5.10).", ""),
+    "SendLocalList": (
+        frozenset({"Accepted", "Failed", "NotSupported", "VersionMismatch"}),
+        *("Change the local list (§5.15).", "listVersion localAuthorizationList? updateType"),
+    ),
+    "TriggerMessage": (
+        frozenset({"Accepted", "Rejected", "NotImplemented"}),
+        *("Send a message now (§5.17).", "requestedMessage connectorId?"),
+    ),
+}
+
+for _name, (_replies, _description, _fields) in _CALL.items():
+    WORDS.event(
+        f"ocpp.{_name}",
+        _description,
+        BOTH,
+        None,
+        _replies,
+        **{field.rstrip("?"): Field(required=not field.endswith("?")) for field in _fields.split()},
+    )
+WORDS.event("ocpp.Reset", "Restart (§5.14).", BOTH, None, ACCEPT, type=one_of("Hard", "Soft"))
+WORDS.event(
+    *("ocpp.ChangeAvailability", "Take into or out of operation (§5.2).", BOTH, None),
+    frozenset({"Accepted", "Rejected", "Scheduled"}),
+    connectorId=Field("number"),
+    type=one_of("Inoperative", "Operative"),
+)
