@@ -1,0 +1,59 @@
+"""What is checked before a set of charts may run: one entry, small named rules.
+
+`check` reads a folder and applies every rule; `charger check` and `charger run` both call it. A rule is a
+function from the set and the vocabulary to findings; it never stops another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from charger.statechart import checks_behaviour, checks_names
+from charger.statechart.findings import Finding, tidy
+from charger.statechart.model import ChartSet
+from charger.statechart.reader import read_set
+from charger.statechart.words import Vocabulary
+
+Rule = Callable[[ChartSet, Vocabulary], Iterator[Finding]]
+
+RULES: tuple[Rule, ...] = (*checks_names.RULES, *checks_behaviour.RULES)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A set of charts and what is wrong with it."""
+
+    charts: ChartSet
+    vocabulary: Vocabulary
+    findings: list[Finding]
+
+    @property
+    def errors(self) -> list[Finding]:
+        """Findings that keep the charts from running."""
+        return [finding for finding in self.findings if finding.severity == "error"]
+
+    def summary(self) -> str:
+        """One line: how much was looked at."""
+        charts = self.charts.charts.values()
+        states = sum(len(chart.states) - 1 for chart in charts)
+        transitions = sum(1 for chart in charts for _ in chart.transitions())
+        return f"{len(charts)} charts, {states} states, {transitions} transitions"
+
+
+def check(
+    folder: Path, vocabulary_of: Callable[[ChartSet], Vocabulary], shown_as: str | None = None
+) -> Checked:
+    """Read and check a folder of charts.
+
+    Args:
+        folder: holds index.yaml.
+        vocabulary_of: the vocabulary for a set, with the words that the set declares itself.
+        shown_as: how to name the folder in findings.
+    """
+    charts, findings = read_set(folder, shown_as)
+    vocabulary = vocabulary_of(charts)
+    for rule in RULES:
+        findings.extend(rule(charts, vocabulary))
+    return Checked(charts, vocabulary, tidy(findings))

@@ -1,0 +1,393 @@
+"""Rules about behaviour: every call is answered once, every state can be reached and left, nothing loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from itertools import product
+
+from charger.statechart import model
+from charger.statechart.findings import Finding, nearest
+from charger.statechart.model import Chart, ChartSet, Transition
+from charger.statechart.words import EventWord, Vocabulary
+
+MOST_CONDITIONS = 14
+"""Of distinct conditions in one knot of ``always`` transitions; a larger knot is not searched for loops."""
+
+
+# -- calls and replies ---------------------------------------------------------------------------------
+
+
+def owners(charts: ChartSet, vocabulary: Vocabulary) -> dict[tuple[str, str], list[Chart]]:
+    """(CALL, scope) → the charts that answer it: those that mention it, else those with ``ocpp.*``."""
+    table: dict[tuple[str, str], list[Chart]] = {}
+    for call in vocabulary.calls():
+        for scope in ("station", "connector"):
+            within = [chart for chart in charts.charts.values() if scope in chart.scopes]
+            named = [chart for chart in within if _replies(chart, f"on {call}")]
+            mentioned = any(t.key == f"on {call}" for chart in within for t in chart.transitions())
+            wild = [] if mentioned else [chart for chart in within if _replies(chart, "on ocpp.*")]
+            table[call, scope] = named or wild
+    return table
+
+
+def _replies(chart: Chart, key: str) -> bool:
+    return any(t.key == key and t.reply is not None for t in chart.transitions())
+
+
+def calls(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """call-without-owner, call-with-two-owners, call-unanswered: every call is answered, in every state."""
+    scopes = {scope for chart in charts.charts.values() for scope in chart.scopes}
+    for (call, scope), found in owners(charts, vocabulary).items():
+        if scope not in scopes:
+            continue
+        if not found:
+            whom = "a connector" if scope == "connector" else "the station"
+            message = f"no chart answers {call} to {whom}; add it, or `ocpp.*`, to a chart of the {scope}"
+            yield Finding(charts.mark, "call-without-owner", message)
+        for chart in found[1:]:
+            first = next(t for t in chart.transitions() if t.key in (f"on {call}", "on ocpp.*") and t.reply)
+            message = (
+                f"{call} to the {scope} is answered by chart '{found[0].name}' already: one chart answers"
+            )
+            yield Finding(first.trigger_mark, "call-with-two-owners", message)
+        for chart in found[:1]:
+            yield from _answered_everywhere(chart, call)
+
+
+def _answered_everywhere(chart: Chart, call: str) -> Iterator[Finding]:
+    key = f"on {call}" if any(t.key == f"on {call}" for t in chart.transitions()) else "on ocpp.*"
+    for leaf in chart.leaves:
+        open_to_all = False
+        for transition in chart.candidates(leaf, key):
+            if transition.reply is None:
+                message = f"{call} is not answered by this transition: add `reply`"
+                yield Finding(transition.mark, "call-unanswered", message)
+                open_to_all = True
+            if transition.guard is None:
+                open_to_all = True
+                break
+        if not open_to_all:
+            message = f"in '{leaf}' {call} may stay unanswered: end with a transition without a guard"
+            yield Finding(chart.states[leaf].mark, "call-unanswered", message)
+
+
+def replies(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unknown-reply, reply-without-call: a reply is one that the call may have."""
+    for chart in charts.charts.values():
+        for transition in chart.transitions():
+            reply = transition.reply
+            if reply is None:
+                continue
+            call = reply.pays or transition.trigger
+            word = vocabulary.events.get(call)
+            if call == "ocpp.*" and reply.kind in ("error", "later"):
+                word = EventWord(call, "", replies=frozenset())
+            if word is None or word.replies is None:
+                known = sorted(vocabulary.calls())
+                message = f"'{call or transition.kind}' is no call that owes an answer{nearest(call, known)}"
+                yield Finding(reply.mark, "reply-without-call", message)
+            else:
+                yield from _fits(reply, word, vocabulary)
+
+
+def _fits(reply: model.Reply, word: EventWord, vocabulary: Vocabulary) -> Iterator[Finding]:
+    match reply.kind:
+        case "status" if reply.name not in (word.replies or ()):
+            known: frozenset[str] | tuple[str, ...] = word.replies or ()
+            message = f"{word.name} cannot be answered with '{reply.name}'"
+        case "error" if reply.name not in vocabulary.errors:
+            known, message = vocabulary.errors, f"no CALLERROR code '{reply.name}'"
+        case "answer":
+            answer = vocabulary.answers.get(reply.name)
+            if answer and word.name in answer.calls:
+                for key in dict(reply.arguments):
+                    if key not in answer.arguments:
+                        message = f"'{reply.name}' takes no argument '{key}'{nearest(key, answer.arguments)}"
+                        yield Finding(reply.mark, "unknown-argument", message)
+                return
+            known = tuple(name for name, one in vocabulary.answers.items() if word.name in one.calls)
+            message = f"no answer '{reply.name}' for {word.name}"
+        case _:
+            return
+    yield Finding(reply.mark, "unknown-reply", f"{message}{nearest(reply.name, known)}")
+
+
+def debts(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
+    """debt-unpaid, debt-without-state: `reply: later` goes to a state, and every way out of it pays."""
+    for chart in charts.charts.values():
+        for transition in chart.transitions():
+            if transition.reply is None or transition.reply.kind != "later" or transition.reply.pays:
+                continue
+            if transition.target is None:
+                message = "`reply: later` goes to a state that owes the answer: add `target`"
+                yield Finding(transition.reply.mark, "debt-without-state", message)
+            elif transition.target in chart.states:
+                yield from _unpaid(chart, transition.trigger, transition.target)
+
+
+def _unpaid(chart: Chart, call: str, debtor: str) -> Iterator[Finding]:
+    inside = [leaf for leaf in chart.leaves if debtor in chart.path(leaf)]
+    for leaf in inside:
+        for state in chart.lineage(leaf):
+            for transition in state.transitions:
+                target = transition.target
+                if target is None or target not in chart.states or chart.initial_leaf(target) in inside:
+                    continue
+                if transition.reply is None or transition.reply.pays != call:
+                    message = (
+                        f"'{debtor}' owes the answer to {call}, and this way out does not pay: "
+                        f"add `reply: {{{call}: …}}`"
+                    )
+                    yield Finding(transition.mark, "debt-unpaid", message)
+
+
+def answers(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unheard-answer: what an entry action asks for is heard by its state or one around it."""
+    for chart in charts.charts.values():
+        for state in chart.states.values():
+            if not state.name:
+                continue
+            heard = {t.trigger for one in chart.lineage(state.name) for t in one.transitions}
+            for use in state.entry:
+                word = vocabulary.actions.get(use.name)
+                for answer in word.answers if word and not use.raises else ():
+                    if answer not in heard:
+                        message = (
+                            f"'{use.name}' may be answered by '{answer}', which '{state.name}' does not hear"
+                        )
+                        yield Finding(use.mark, "unheard-answer", message)
+
+
+# -- reachability --------------------------------------------------------------------------------------
+
+
+def competition(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
+    """never-taken: a transition that an earlier one always beats."""
+    for chart in charts.charts.values():
+        for state in chart.states.values():
+            by_key: dict[str, list[Transition]] = {}
+            for transition in state.transitions:
+                by_key.setdefault(transition.key, []).append(transition)
+            for key, competing in by_key.items():
+                yield from _beaten(competing)
+                yield from _overridden(chart, state, key, competing[0])
+
+
+def _beaten(competing: list[Transition]) -> Iterator[Finding]:
+    seen: dict[str, Transition] = {}
+    for transition in competing:
+        winner = seen.get("") or seen.get(transition.guard_text)
+        if winner:
+            why = "has no guard" if winner.guard is None else "has the same guard"
+            message = f"never taken: the one at line {winner.mark.line} {why} and comes first"
+            yield Finding(transition.mark, "never-taken", message)
+        seen.setdefault(transition.guard_text, transition)
+
+
+def _overridden(chart: Chart, state: model.State, key: str, first: Transition) -> Iterator[Finding]:
+    """All states inside have an unguarded transition of their own for the same trigger."""
+    if not state.children or first.kind not in ("on", "always"):
+        return
+    inside = [leaf for leaf in chart.leaves if not state.name or state.name in chart.path(leaf)]
+
+    def reaches(leaf: str) -> bool:
+        for transition in chart.candidates(leaf, key):
+            if transition is first:
+                return True
+            if transition.guard is None:
+                return False
+        return False
+
+    if not any(reaches(leaf) for leaf in inside):
+        message = (
+            f"never taken: every state inside answers '{first.trigger or 'always'}' itself, without a guard"
+        )
+        yield Finding(first.mark, "never-taken", message)
+
+
+def ways(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unreachable-state, no-way-out, final-left: every state can be entered, and left unless it is final."""
+    for chart in charts.charts.values():
+        if not chart.leaves or any(t.target not in chart.states for t in chart.transitions() if t.target):
+            continue
+        if any(state.initial and state.initial not in state.children for state in chart.states.values()):
+            continue
+        reached = _reached(chart)
+        for leaf in chart.leaves:
+            state = chart.states[leaf]
+            away = [
+                t for one in chart.lineage(leaf) for t in one.transitions if t.target and t.target != leaf
+            ]
+            if leaf not in reached:
+                yield Finding(state.mark, "unreachable-state", f"no way leads to '{leaf}'")
+            elif state.final and away:
+                message = f"'{leaf}' is final, and this transition would leave it"
+                yield Finding(away[0].mark, "final-left", message)
+            elif not state.final and not away and len(chart.leaves) > 1:
+                message = f"no way leads out of '{leaf}': add a transition, or `type: final`"
+                yield Finding(state.mark, "no-way-out", message)
+
+
+def _reached(chart: Chart) -> set[str]:
+    reached: set[str] = set()
+    todo = [chart.initial_leaf()]
+    while todo:
+        leaf = todo.pop()
+        if leaf in reached:
+            continue
+        reached.add(leaf)
+        for state in chart.lineage(leaf):
+            todo += [chart.initial_leaf(t.target) for t in state.transitions if t.target]
+    return reached
+
+
+def homes(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unknown-target: `home` names a state of its chart."""
+    for chart in charts.charts.values():
+        for invariant in chart.invariants:
+            if invariant.home and invariant.home not in chart.states:
+                hint = nearest(invariant.home, (name for name in chart.states if name))
+                yield Finding(invariant.mark, "unknown-target", f"no state '{invariant.home}'{hint}")
+
+
+# -- loops ---------------------------------------------------------------------------------------------
+
+
+def loops(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
+    """eventless-loop: `always` transitions that chase each other without an event."""
+    for chart in charts.charts.values():
+        edges = {leaf: _eventless(chart, leaf) for leaf in chart.leaves}
+        for knot in _knots(edges):
+            loop = _loop_in(charts, chart, edges, knot)
+            if loop:
+                first = edges[loop[0]][0][0]
+                message = f"`always` goes round without an event: {' → '.join([*loop, loop[0]])}"
+                yield Finding(first.mark, "eventless-loop", message)
+
+
+def _eventless(chart: Chart, leaf: str) -> list[tuple[Transition, str]]:
+    return [
+        (transition, chart.initial_leaf(transition.target))
+        for transition in chart.candidates(leaf, "always")
+        if transition.target in chart.states and transition.target
+    ]
+
+
+def _knots(edges: dict[str, list[tuple[Transition, str]]]) -> list[frozenset[str]]:
+    """Sets of leaves that can reach each other by ``always`` alone."""
+
+    def reach(start: str) -> set[str]:
+        seen: set[str] = set()
+        todo = [target for _, target in edges[start]]
+        while todo:
+            leaf = todo.pop()
+            if leaf not in seen:
+                seen.add(leaf)
+                todo += [target for _, target in edges[leaf]]
+        return seen
+
+    reached = {leaf: reach(leaf) for leaf in edges}
+    cyclic = [leaf for leaf in edges if leaf in reached[leaf]]
+    knots = {frozenset(b for b in cyclic if b in reached[a] and a in reached[b]) for a in cyclic}
+    return sorted(knots, key=sorted)
+
+
+def _loop_in(
+    charts: ChartSet, chart: Chart, edges: dict[str, list[tuple[Transition, str]]], knot: frozenset[str]
+) -> list[str] | None:
+    """A loop for some valuation of the conditions in a knot; states of this chart are known, not free."""
+    guards = {
+        id(transition): _resolved(charts, chart, transition.guard)
+        for leaf in knot
+        for transition, _ in edges[leaf]
+        if transition.guard is not None
+    }
+    conditions = sorted({atom for guard in guards.values() for atom in _atoms(guard)})
+    if len(conditions) > MOST_CONDITIONS:
+        return None
+    for values in product((True, False), repeat=len(conditions)):
+        valuation = dict(zip(conditions, values, strict=True))
+        following: dict[str, str] = {}
+        for leaf in knot:
+            for transition, target in edges[leaf]:
+                guard = guards.get(id(transition))
+                if guard is None or _holds(guard, valuation):
+                    following[leaf] = target
+                    break
+        loop = _cycle(following)
+        if loop:
+            return loop
+    return None
+
+
+def _cycle(following: dict[str, str]) -> list[str] | None:
+    for start in sorted(following):
+        path = [start]
+        while path[-1] in following and following[path[-1]] not in path:
+            path.append(following[path[-1]])
+        if following.get(path[-1]) == start:
+            return path
+    return None
+
+
+def _resolved(charts: ChartSet, chart: Chart, expr: model.Expr) -> model.Expr:
+    """Named guards written out, so that equal conditions are one."""
+    match expr:
+        case model.Name(name=name) if name in chart.guards:
+            return _resolved(charts, chart, chart.guards[name])
+        case model.Name(name=name) if name in charts.guards:
+            return _resolved(charts, chart, charts.guards[name])
+        case model.And(mark=mark, parts=parts):
+            return model.And(mark, tuple(_resolved(charts, chart, part) for part in parts))
+        case model.Or(mark=mark, parts=parts):
+            return model.Or(mark, tuple(_resolved(charts, chart, part) for part in parts))
+        case model.Not(mark=mark, part=part):
+            return model.Not(mark, _resolved(charts, chart, part))
+        case _:
+            return expr
+
+
+def _atom(expr: model.Expr) -> str:
+    match expr:
+        case model.Compare(left=left, operator=operator, right=right):
+            return f"{_atom(left)} {operator} {_atom(right)}"
+        case model.In(how=how, ref=ref):
+            return f"{how}({ref})"
+        case model.Tries(state=state):
+            return f"tries({state})"
+        case model.Between(start=start, end=end):
+            return f"between({start},{end})"
+        case model.Const(value=value):
+            return repr(value)
+        case model.Here():
+            return "here"
+        case _:
+            return str(getattr(expr, "name", expr))
+
+
+def _atoms(expr: model.Expr) -> Iterator[str]:
+    match expr:
+        case model.And(parts=parts) | model.Or(parts=parts):
+            for part in parts:
+                yield from _atoms(part)
+        case model.Not(part=part):
+            yield from _atoms(part)
+        case _:
+            yield _atom(expr)
+
+
+def _holds(expr: model.Expr, valuation: dict[str, bool]) -> bool:
+    match expr:
+        case model.And(parts=parts):
+            return all(_holds(part, valuation) for part in parts)
+        case model.Or(parts=parts):
+            return any(_holds(part, valuation) for part in parts)
+        case model.Not(part=part):
+            return not _holds(part, valuation)
+        case _:
+            return valuation[_atom(expr)]
+
+
+RULES: tuple[Callable[[ChartSet, Vocabulary], Iterator[Finding]], ...] = (
+    *(calls, replies, debts, answers, competition, ways, homes, loops),
+)

@@ -1,0 +1,458 @@
+"""Rules about names: everything that is written exists, fits where it stands, and is used."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from charger.statechart import model
+from charger.statechart.evaluate import Evaluator
+from charger.statechart.findings import Finding, Mark, nearest
+from charger.statechart.model import Chart, ChartSet
+from charger.statechart.words import Field, Scope, Vocabulary
+
+_ALWAYS_THERE = ("connector",)
+_TIMED = ("key", "time")
+
+
+def targets(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unknown-target: `target` and `initial` name states of the chart; `initial` one directly inside."""
+    for chart in charts.charts.values():
+        for transition in chart.transitions():
+            if transition.target is not None and transition.target not in chart.states:
+                mark = transition.target_mark or transition.mark
+                yield _unknown(
+                    "target", mark, f"no state '{transition.target}'", transition.target, chart.states
+                )
+        for state in chart.states.values():
+            if state.initial and state.initial not in state.children:
+                mark = state.initial_mark or state.mark
+                message = f"`initial` names a state directly inside; '{state.initial}' is none"
+                yield _unknown("target", mark, message, state.initial, state.children)
+
+
+def events(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unknown-event, unknown-signal: what is waited for can happen."""
+    signals = charts.signals()
+    known = [*vocabulary.events, *signals, "ocpp.*"]
+    for chart in charts.charts.values():
+        for transition in chart.transitions():
+            name = transition.trigger
+            if transition.kind != "on" or name in known:
+                continue
+            if name.partition(".")[0] in charts.charts and name.count(".") == 1:
+                message = f"nobody raises the signal '{name}'"
+                yield _unknown("signal", transition.trigger_mark, message, name, known)
+            else:
+                yield _unknown("event", transition.trigger_mark, f"no event '{name}'", name, known)
+
+
+def signals(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unknown-signal, signal-is-event, unheard-signal: a signal is `chart.word`, and somebody hears it."""
+    heard = {t.trigger for chart in charts.charts.values() for t in chart.transitions() if t.kind == "on"}
+    for chart in charts.charts.values():
+        for use in model.uses(chart):
+            if not use.raises:
+                continue
+            subject, _, word = use.name.partition(".")
+            if use.name in vocabulary.events:
+                message = f"'{use.name}' is an event of the vocabulary; a signal needs a name of its own"
+                yield Finding(use.mark, "signal-is-event", message)
+            elif subject not in charts.charts or not word or "." in word:
+                message = f"a signal is named `chart.word`; there is no chart '{subject}'"
+                yield _unknown("signal", use.mark, message, use.name, heard)
+            elif use.name not in heard:
+                hint = nearest(use.name, (name for name in heard if name not in vocabulary.events))
+                yield Finding(use.mark, "unheard-signal", f"nobody hears the signal '{use.name}'{hint}")
+
+
+def actions(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unknown-action, unknown-argument, missing-argument, wrong-argument, wrong-scope."""
+    for chart in charts.charts.values():
+        for use in model.uses(chart):
+            if use.raises:
+                continue
+            word = vocabulary.actions.get(use.name)
+            if word is None:
+                yield _unknown("action", use.mark, f"no action '{use.name}'", use.name, vocabulary.actions)
+                continue
+            yield from _arguments(use.mark, use.name, use.arguments, word.arguments, word.open_arguments)
+            if word.scope is Scope.CONNECTOR and "station" in chart.scopes:
+                message = f"'{use.name}' is done at a connector, and this is a chart of the station"
+                yield Finding(use.mark, "wrong-scope", message)
+        for invariant in chart.invariants:
+            yield from _whenever(invariant, vocabulary)
+    for invariant in charts.invariants:
+        yield from _whenever(invariant, vocabulary)
+
+
+def _whenever(invariant: model.Invariant, vocabulary: Vocabulary) -> Iterator[Finding]:
+    for name, mark in invariant.whenever:
+        if name not in vocabulary.actions:
+            yield _unknown("action", mark, f"no action '{name}'", name, vocabulary.actions)
+
+
+def _arguments(
+    mark: Mark,
+    name: str,
+    given: tuple[tuple[str, model.Value], ...],
+    declared: Mapping[str, Field],
+    open_arguments: Field | None,
+) -> Iterator[Finding]:
+    for key, value in given:
+        field = declared.get(key)
+        if field is None and open_arguments is None:
+            yield _unknown("argument", value.mark, f"'{name}' takes no argument '{key}'", key, declared)
+        elif field and field.words and isinstance(value, model.Const) and str(value.value) not in field.words:
+            message = f"'{value.value}' cannot be the {key} of '{name}'"
+            yield _unknown("word", value.mark, message, str(value.value), field.words)
+    for key, field in declared.items():
+        if field.required and key not in dict(given):
+            yield Finding(mark, "missing-argument", f"'{name}' needs the argument '{key}'")
+
+
+def facts(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unknown-fact, unknown-guard, unknown-configuration-key, unknown-word, guard-not-boolean, wrong-scope."""
+    for chart, expr in _expressions(charts):
+        if chart is None or expr is not None:
+            yield from _expression(charts, vocabulary, chart, expr)
+    for chart, value in _values(charts):
+        match value:
+            case model.Name(name=name) if name not in vocabulary.facts:
+                yield _unknown("fact", value.mark, f"no fact '{name}'", name, vocabulary.facts)
+            case model.Name() | model.In():
+                yield from _reference(charts, vocabulary, chart, value)
+            case _:
+                pass
+
+
+def _expression(
+    charts: ChartSet, vocabulary: Vocabulary, chart: Chart | None, expr: model.Expr
+) -> Iterator[Finding]:
+    own = chart.guards if chart else {}
+    for part in model.parts(expr):
+        match part:
+            case model.Name(name=name) if name in own or name in charts.guards:
+                pass
+            case model.Name(name=name) if name not in vocabulary.facts:
+                known = [*own, *charts.guards, *vocabulary.facts]
+                kind = "fact" if "." in name else "guard"
+                yield _unknown(
+                    kind, part.mark, f"no {'fact' if '.' in name else 'fact or guard'} '{name}'", name, known
+                )
+            case model.Compare():
+                yield from _comparison(vocabulary, part)
+            case model.Name() | model.In() | model.Tries():
+                yield from _reference(charts, vocabulary, chart, part)
+            case _:
+                pass
+    yield from _tests(charts, vocabulary, chart, expr)
+
+
+def _tests(
+    charts: ChartSet, vocabulary: Vocabulary, chart: Chart | None, expr: model.Expr
+) -> Iterator[Finding]:
+    """Where a condition is expected, something true or false stands."""
+    match expr:
+        case model.And(parts=inner) | model.Or(parts=inner):
+            for part in inner:
+                yield from _tests(charts, vocabulary, chart, part)
+        case model.Not(part=part):
+            yield from _tests(charts, vocabulary, chart, part)
+        case model.Name(name=name):
+            fact = vocabulary.facts.get(name)
+            if fact and fact.type != "bool" and name not in charts.guards:
+                yield Finding(
+                    expr.mark, "guard-not-boolean", f"'{name}' is a {fact.type}: compare it with something"
+                )
+        case model.Capital(name=name):
+            key = vocabulary.keys.get(name)
+            if key is None:
+                yield _unknown_key(expr.mark, name, vocabulary)
+            elif key.type != "bool":
+                yield Finding(
+                    expr.mark, "guard-not-boolean", f"'{name}' is a {key.type}: compare it with something"
+                )
+        case model.Const(value=value) if not isinstance(value, bool):
+            yield Finding(expr.mark, "guard-not-boolean", f"'{value}' is no condition")
+        case model.In(how="first") | model.Here() | model.Tries():
+            yield Finding(
+                expr.mark, "guard-not-boolean", "a number is no condition: compare it with something"
+            )
+        case _:
+            pass
+
+
+def _comparison(vocabulary: Vocabulary, part: model.Compare) -> Iterator[Finding]:
+    for one, other in ((part.left, part.right), (part.right, part.left)):
+        if not isinstance(one, model.Capital) or one.name in vocabulary.keys:
+            continue
+        words = vocabulary.facts[other.name].words if _is_fact(other, vocabulary) else frozenset()
+        if words and one.name not in words:
+            yield _unknown("word", one.mark, f"'{other.name}' is never '{one.name}'", one.name, words)  # type: ignore[union-attr]
+        elif not words and not isinstance(other, (model.EventField, model.Name)):
+            yield _unknown_key(one.mark, one.name, vocabulary)
+        elif not words and _numeric(other, vocabulary):
+            yield _unknown_key(one.mark, one.name, vocabulary)
+
+
+def _is_fact(value: model.Value, vocabulary: Vocabulary) -> bool:
+    return isinstance(value, model.Name) and value.name in vocabulary.facts
+
+
+def _numeric(value: model.Value, vocabulary: Vocabulary) -> bool:
+    fact = vocabulary.facts.get(value.name) if isinstance(value, model.Name) else None
+    return fact is not None and fact.type in ("number", "duration", "instant")
+
+
+def _unknown_key(mark: Mark, name: str, vocabulary: Vocabulary) -> Finding:
+    return _unknown("configuration-key", mark, f"no configuration key '{name}'", name, vocabulary.keys)
+
+
+def _reference(
+    charts: ChartSet, vocabulary: Vocabulary, chart: Chart | None, part: model.Expr
+) -> Iterator[Finding]:
+    station = chart is None or "station" in chart.scopes
+    match part:
+        case model.Name(name=name):
+            fact = vocabulary.facts[name]
+            if fact.scope is Scope.CONNECTOR and station:
+                message = f"'{name}' is about a connector, and this is asked for the station"
+                yield Finding(part.mark, "wrong-scope", message)
+        case model.Tries(state=state):
+            yield from _tries(chart, part.mark, state)
+        case model.In(how=how, ref=ref):
+            places = Evaluator(charts, vocabulary).places(ref, chart)
+            if not places:
+                yield _unknown_ref(charts, chart, part.mark, ref)
+            elif (
+                how == "in" and station and all(local for _, _, local in places) and not _both(charts, places)
+            ):
+                message = f"'{ref}' is of the connectors: ask any({ref}), all({ref}) or one({ref})"
+                yield Finding(part.mark, "wrong-scope", message)
+            elif how != "in" and not any(local for _, _, local in places):
+                yield Finding(part.mark, "wrong-scope", f"'{ref}' is of the station: ask in({ref})")
+        case _:
+            pass
+
+
+def _both(charts: ChartSet, places: list[tuple[str, frozenset[str], bool]]) -> bool:
+    return any("station" in charts.charts[name].scopes for name, _, _ in places)
+
+
+def _unknown_ref(charts: ChartSet, chart: Chart | None, mark: Mark, ref: str) -> Finding:
+    name, _, state = ref.partition(".")
+    if state and name in charts.charts:
+        known = [f"{name}.{one}" for one in charts.charts[name].states if one]
+        return _unknown("state", mark, f"chart '{name}' has no state '{state}'", ref, known)
+    if state:
+        known = [f"{one}.{state}" for one in charts.charts]
+        return _unknown("state", mark, f"there is no chart '{name}'", ref, known)
+    if ref[0].isupper():
+        own = [one for one in chart.states if one] if chart else []
+        everywhere = [f"{c.name}.{s}" for c in charts.charts.values() for s in c.states if s == ref]
+        hint = f" — did you mean '{everywhere[0]}'?" if everywhere else nearest(ref, own)
+        return Finding(mark, "unknown-state", f"no state '{ref}' here{hint}")
+    return _unknown("tag", mark, f"no state has the tag '{ref}'", ref, _all_tags(charts))
+
+
+def _tries(chart: Chart | None, mark: Mark, state: str) -> Iterator[Finding]:
+    found = chart.states.get(state) if chart else None
+    if chart is None or found is None:
+        yield _unknown("state", mark, f"no state '{state}' to count", state, chart.states if chart else ())
+    elif found.parent is None:
+        message = (
+            f"'{state}' sits in no other state, so the count would never be set back: put a state around it"
+        )
+        yield Finding(mark, "tries-not-reset", message)
+
+
+def delays(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unknown-configuration-key, unknown-fact, wrong-delay, tries-not-reset: what timers are named after."""
+    for chart in charts.charts.values():
+        for transition in chart.transitions():
+            mark = transition.trigger_mark
+            match transition.delay:
+                case model.OfKey(key=key, factor=factor):
+                    if key not in vocabulary.keys:
+                        yield _unknown_key(mark, key, vocabulary)
+                    elif vocabulary.keys[key].type != "number":
+                        yield Finding(mark, "wrong-delay", f"'{key}' is no number of seconds")
+                    if factor:
+                        yield from _delay_fact(mark, factor, ("number",), vocabulary)
+                case model.OfFact(fact=fact):
+                    kinds = ("instant",) if transition.kind == "at" else ("duration",)
+                    yield from _delay_fact(mark, fact, kinds, vocabulary)
+                case model.Backoff():
+                    yield from _tries(chart, mark, transition.source)
+                case _:
+                    pass
+
+
+def _delay_fact(mark: Mark, name: str, kinds: tuple[str, ...], vocabulary: Vocabulary) -> Iterator[Finding]:
+    fact = vocabulary.facts.get(name)
+    if fact is None:
+        known = [one for one, word in vocabulary.facts.items() if word.type in kinds]
+        yield _unknown("fact", mark, f"no fact '{name}'", name, known)
+    elif fact.type not in kinds:
+        yield Finding(mark, "wrong-delay", f"'{name}' is a {fact.type}, and a {kinds[0]} should stand here")
+
+
+def fields(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unknown-field: `event.x` is a field of the event at hand."""
+    raised = charts.signals()
+    for chart in charts.charts.values():
+        for transition in chart.transitions():
+            known = _fields_of(transition, raised, vocabulary)
+            if known is None:
+                continue
+            for part in _fields_used(transition):
+                if part.name not in known:
+                    message = f"'{transition.trigger or transition.kind}' has no field '{part.name}'"
+                    yield _unknown("field", part.mark, message, part.name, known)
+                elif part.name in known and transition.kind == "on":
+                    yield from _field_words(transition, part.name, vocabulary)
+
+
+def _field_words(transition: model.Transition, name: str, vocabulary: Vocabulary) -> Iterator[Finding]:
+    word = vocabulary.events.get(transition.trigger)
+    declared = word.fields.get(name) if word else None
+    if declared is None or not declared.words or transition.guard is None:
+        return
+    for part in model.parts(transition.guard):
+        if (
+            isinstance(part, model.Compare)
+            and isinstance(part.left, model.EventField)
+            and part.left.name == name
+        ):
+            right = part.right
+            text = right.name if isinstance(right, model.Capital) else getattr(right, "value", None)
+            if isinstance(text, str) and text not in declared.words:
+                yield _unknown("word", right.mark, f"'event.{name}' is never '{text}'", text, declared.words)
+            elif isinstance(right, model.Name) and right.name in declared.words:
+                continue
+            elif isinstance(right, model.Name) and right.name not in vocabulary.facts:
+                yield _unknown(
+                    "word", right.mark, f"'event.{name}' is never '{right.name}'", right.name, declared.words
+                )
+
+
+def _fields_of(
+    transition: model.Transition, raised: dict[str, set[str]], vocabulary: Vocabulary
+) -> set[str] | None:
+    """The fields of the event that takes this transition; None when they are not declared."""
+    name = transition.trigger
+    if transition.kind != "on":
+        return None if transition.kind == "always" else {*_ALWAYS_THERE, *_TIMED}
+    if name in raised:
+        return {*_ALWAYS_THERE, *raised[name]}
+    word = vocabulary.events.get(name)
+    if word is None or name == "ocpp.*" or (name.startswith("ocpp.") and word.replies is None):
+        return None  # the fields of a .conf are the schema's
+    return {*_ALWAYS_THERE, *word.fields}
+
+
+def _fields_used(transition: model.Transition) -> Iterator[model.EventField]:
+    values = [value for use in transition.actions for _, value in use.arguments]
+    if transition.reply:
+        values += [value for _, value in transition.reply.arguments]
+    exprs: list[model.Expr] = [*values, *([transition.guard] if transition.guard else [])]
+    for expr in exprs:
+        yield from (part for part in model.parts(expr) if isinstance(part, model.EventField))
+
+
+def statuses(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unknown-status, two-status-charts: statuses are OCPP's, and one chart per scope has them."""
+    owners: dict[str, str] = {}
+    for chart in charts.charts.values():
+        for state in chart.states.values():
+            if state.status is None:
+                continue
+            mark = state.status_mark or state.mark
+            for scope in chart.scopes:
+                known = vocabulary.statuses.get(Scope(scope), ())
+                if state.status not in known:
+                    message = f"the {scope} has no status '{state.status}'"
+                    yield _unknown("status", mark, message, state.status, known)
+                owner = owners.setdefault(scope, chart.name)
+                if owner != chart.name:
+                    message = f"chart '{owner}' has the statuses of the {scope} already; they have one chart"
+                    yield Finding(mark, "two-status-charts", message)
+
+
+def unused(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+    """unused-tag, unused-guard, unused-setting, unused-input, unused-output: what nobody uses is a mistake."""
+    refs, names, capitals = set(), set(), set()
+    for _, expr in [*_expressions(charts), *_values(charts)]:
+        for part in model.parts(expr):
+            match part:
+                case model.In(ref=ref):
+                    refs.add(ref)
+                case model.Name(name=name):
+                    names.add(name)
+                case model.Capital(name=name):
+                    capitals.add(name)
+                case _:
+                    pass
+    for chart in charts.charts.values():
+        capitals |= {t.delay.key for t in chart.transitions() if isinstance(t.delay, model.OfKey)}
+        for state in chart.states.values():
+            for tag, mark in state.tags:
+                if tag not in refs:
+                    yield Finding(mark, "unused-tag", f"nobody asks for the tag '{tag}'", "warning")
+        for name, expr in chart.guards.items():
+            if name not in names:
+                yield Finding(expr.mark, "unused-guard", f"nobody asks for the guard '{name}'", "warning")
+    for name, expr in charts.guards.items():
+        if name not in names:
+            yield Finding(expr.mark, "unused-guard", f"nobody asks for the guard '{name}'", "warning")
+    for name in charts.settings:
+        if name not in capitals:
+            yield Finding(charts.mark, "unused-setting", f"nobody asks for the setting '{name}'", "warning")
+    triggers = {t.trigger for chart in charts.charts.values() for t in chart.transitions()}
+    used = {use.name for chart in charts.charts.values() for use in model.uses(chart)}
+    for pin in charts.inputs.values():
+        if pin.name not in names and not triggers & {f"{pin.name}.on", f"{pin.name}.off"}:
+            yield Finding(pin.mark, "unused-input", f"nobody asks for the input '{pin.name}'", "warning")
+    for pin in charts.outputs.values():
+        if not used & {f"{pin.name}.{state}" for state in ("on", "off", "blink")}:
+            yield Finding(pin.mark, "unused-output", f"nobody switches the output '{pin.name}'", "warning")
+
+
+def _expressions(charts: ChartSet) -> Iterator[tuple[Chart | None, model.Expr]]:
+    for expr in charts.guards.values():
+        yield None, expr
+    for invariant in charts.invariants:
+        for part in (invariant.never, invariant.then):
+            if part is not None:
+                yield None, part
+    for chart in charts.charts.values():
+        for expr in model.guards_of(chart):
+            yield chart, expr
+
+
+def _values(charts: ChartSet) -> Iterator[tuple[Chart, model.Value]]:
+    for chart in charts.charts.values():
+        for use in model.uses(chart):
+            for _, value in use.arguments:
+                yield chart, value
+        for transition in chart.transitions():
+            if transition.reply:
+                for _, value in transition.reply.arguments:
+                    yield chart, value
+
+
+def _all_tags(charts: ChartSet) -> list[str]:
+    found = {
+        tag for chart in charts.charts.values() for state in chart.states.values() for tag, _ in state.tags
+    }
+    return sorted(found)
+
+
+def _unknown(kind: str, mark: Mark, message: str, word: str, known: object) -> Finding:
+    names = [name for name in known if name]  # type: ignore[attr-defined]
+    return Finding(mark, f"unknown-{kind}", f"{message}{nearest(word, names)}")
+
+
+RULES: tuple[Callable[[ChartSet, Vocabulary], Iterator[Finding]], ...] = (
+    *(targets, events, signals, actions, facts, delays, fields, statuses, unused),
+)

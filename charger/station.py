@@ -1,0 +1,218 @@
+"""The core: an event in, commands out.
+
+Synchronous, no I/O, no clock: the same code runs in the field, in the simulator and in tests in virtual time.
+The charts decide; this module only brings events to them, turns answers of the Central System into the events
+they are named by, and puts the commands of a step in order. Before the charts start, events only change
+facts, so that the charts find the world as it is.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from charger import ports
+from charger.errors import Defect
+from charger.functions import times
+from charger.functions.configuration import Configuration
+from charger.functions.records import Records
+from charger.functions.situation import ConnectorPlan, Identity, Situation
+from charger.statechart.ensemble import Ensemble, Moved, Observer
+from charger.statechart.event import Event
+from charger.statechart.model import ChartSet
+from charger.statechart.words import Vocabulary
+
+TRACE_LENGTH = 200
+"""Steps kept in memory, for whoever asks what happened."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one event brought about."""
+
+    event: Event
+    moves: tuple[Moved, ...]
+    commands: tuple[ports.Command, ...]
+
+
+class Station:
+    """One charging station.
+
+    Args:
+        chart_set: checked charts.
+        vocabulary: built for these charts.
+        identity: for BootNotification.
+        plans: one per connector.
+        stored: the durable facts.
+        initial: configuration values of station.yaml.
+        observer: told of every guard answered and transition taken.
+        seed: of the random numbers that spread reconnects.
+    """
+
+    def __init__(
+        self,
+        chart_set: ChartSet,
+        vocabulary: Vocabulary,
+        identity: Identity,
+        plans: tuple[ConnectorPlan, ...],
+        stored: Iterable[ports.Change] = (),
+        initial: Mapping[str, str | None] | None = None,
+        observer: Observer | None = None,
+        seed: int = 0,
+    ) -> None:
+        records = Records(stored)
+        fixed = {"NumberOfConnectors": str(len(plans))}
+        if all(plan.fixed for plan in plans):
+            fixed["UnlockConnectorOnEVSideDisconnect"] = "false"  # errata 3.84: there is nothing to unlock
+        self.configuration = Configuration(records, chart_set.settings, initial, fixed)
+        self.situation = Situation(identity, plans, records, self.configuration, seed)
+        self.ensemble = Ensemble(chart_set, vocabulary, len(plans), self.situation, observer)
+        self.situation.charts = self.ensemble
+        self.trace: deque[Step] = deque(maxlen=TRACE_LENGTH)
+        self._vocabulary = vocabulary
+        self._started = False
+
+    # -- the step ----------------------------------------------------------------------------------------
+
+    def handle(self, event: Event) -> Step:
+        """Take one event and come to rest.
+
+        Raises:
+            Defect: a guard, an action or an invariant misbehaved. This object is of no use afterwards: open the
+                contactors, and build another from the durable facts.
+        """
+        situation = self.situation
+        situation.now = event.moment
+        try:
+            moves = self._moves(event)
+        except Exception as error:
+            raise Defect(f"{event.name}: {error}") from error
+        commands = [*situation.outbox]
+        situation.outbox.clear()
+        changes = situation.records.take_changes()
+        if changes:
+            commands.append(ports.Store(changes))
+        step = Step(event, tuple(moves), tuple(sorted(commands, key=_rank)))
+        self.trace.append(step)
+        return step
+
+    def _moves(self, event: Event) -> list[Moved]:
+        if not self._started:
+            return self._before_start(event)
+        if event.name == "ocpp.answered":
+            answer = self._answer(event)
+            return self.ensemble.step(answer) if answer else []
+        if event.call is not None:
+            if self.situation.ignoring_calls:
+                return []
+            if event.name not in self._vocabulary.events:
+                self.situation.reply_error(event.call, "NotImplemented")
+                return []
+            event = replace(event, connector=self._addressed(event))
+        return self.ensemble.step(event)
+
+    def _before_start(self, event: Event) -> list[Moved]:
+        if event.name == "station.started":
+            self._started = True
+            return self.ensemble.start(event)
+        word = self._vocabulary.events.get(event.name)
+        if word and word.report:
+            word.report(self.situation, event)
+        return []
+
+    def _addressed(self, call: Event) -> int | None:
+        """The connector that a CALL names, by itself or by its running transaction."""
+        if call.name == "ocpp.RemoteStopTransaction":
+            wanted = call.fields["transactionId"]
+            queue, running = self.situation.queue, self.situation.transactions.all()
+            return next((one.connector for one in running if queue.bound(one.number) == wanted), None)
+        number = call.fields.get("connectorId")
+        return number if number in self.situation.connectors else None
+
+    def _answer(self, event: Event) -> Event | None:
+        """What the Central System answered, by the name that charts know it under."""
+        token, outcome = event.fields["token"], event.fields["outcome"]
+        payload: Mapping[str, Any] = event.fields.get("payload") or {}
+        action = self.situation.asked.pop(token, None)
+        if action is None:
+            return None  # asked by a station that is no more
+        if action == "queue":
+            name, fields = ("answered", payload) if outcome == "result" else ("failed", {"cause": outcome})
+            return Event(f"queue.{name}", None, fields, token=token, moment=event.moment)
+        if outcome != "result":
+            fields = {"cause": outcome}
+            return Event(f"ocpp.{action}.failed", None, fields, token=token, moment=event.moment)
+        status = payload.get("status") or (payload.get("idTagInfo") or {}).get("status")
+        name = "accepted" if status in (None, "Accepted") else "refused"
+        fields = {**payload, "status": status}
+        return Event(f"ocpp.{action}.{name}", None, fields, token=token, moment=event.moment)
+
+    # -- what people see ---------------------------------------------------------------------------------
+
+    def status(self) -> dict[str, Any]:
+        """The whole station as the charts and the facts have it."""
+        situation = self.situation
+        charts: dict[int, dict[str, Any]] = {number: {} for number in situation.notices}
+        for name, number, path in self.ensemble.states():
+            charts[number][name] = {"state": path[-1] if path else "", "path": list(path)}
+        message = situation.queue.first()
+        return {
+            "time": times.to_text(situation.time),
+            "status": self.ensemble.status(0),
+            "charts": charts[0],
+            "faults": _faults(situation.latched(0) | situation.faults),
+            "queue": {
+                "waiting": situation.queue.length(),
+                "transmissions": message.transmissions if message else 0,
+            },
+            "display": situation.display,
+            "connectors": [self._connector(number, charts[number]) for number in situation.connectors],
+        }
+
+    def _connector(self, number: int, charts: dict[str, Any]) -> dict[str, Any]:
+        situation = self.situation
+        wires = situation.connectors[number]
+        running = situation.transactions.on(number)
+        return {
+            "number": number,
+            "status": self.ensemble.status(number),
+            "charts": charts,
+            "transaction": running
+            and {
+                "id": situation.queue.bound(running.number),
+                "id_tag": running.tag,
+                "started": times.to_text(running.started),
+                "meter_start_wh": running.meter_start,
+                "energy_wh": round(max(0.0, wires.reading.energy - running.meter_start), 1),
+            },
+            "meter": {"energy_wh": round(wires.reading.energy, 1), "power_w": wires.reading.power},
+            "cable": {"present": wires.cable, "fixed": wires.plan.fixed},
+            "contactor": wires.contactor,
+            "lock": None if wires.plan.fixed else wires.lock,
+            "light": wires.look,
+            "interlocks": situation.interlocks(number),
+            "offer_amps": wires.offered,
+            "faults": _faults(situation.latched(number) | wires.faults),
+        }
+
+
+def _faults(faults: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"error_code": code, "info": info} for code, info in faults.items()]
+
+
+_ORDER: tuple[tuple[type, ...], ...] = (
+    (ports.OpenContactor,),
+    (ports.Store,),
+    (ports.CloseContactor, ports.EngageLock, ports.ReleaseLock, ports.OfferCurrent),
+    (ports.ShowLight, ports.ShowText, ports.SwitchOutput),
+    (ports.Reply, ports.ReplyError),
+    (ports.Connect, ports.Disconnect, ports.Ping, ports.Call),
+    (ports.StartTimer, ports.CancelTimer),
+    (ports.Restart,),
+)
+
+
+def _rank(command: ports.Command) -> int:
+    return next(rank for rank, kinds in enumerate(_ORDER) if isinstance(command, kinds))
