@@ -213,6 +213,7 @@ def ways(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
         if any(state.initial and state.initial not in state.children for state in chart.states.values()):
             continue
         reached = _reached(chart)
+        homes = {invariant.home for invariant in chart.invariants}
         for leaf in chart.leaves:
             state = chart.states[leaf]
             away = [
@@ -223,7 +224,7 @@ def ways(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
             elif state.final and away:
                 message = f"'{leaf}' is final, and this transition would leave it"
                 yield Finding(away[0].mark, "final-left", message)
-            elif not state.final and not away and len(chart.leaves) > 1:
+            elif not (state.final or away or leaf in homes) and len(chart.leaves) > 1:
                 message = f"no way leads out of '{leaf}': add a transition, or `type: final`"
                 yield Finding(state.mark, "no-way-out", message)
 
@@ -241,7 +242,7 @@ def _reached(chart: Chart) -> set[str]:
     return reached
 
 
-def homes(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
+def home_states(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
     """unknown-target: `home` names a state of its chart."""
     for chart in charts.charts.values():
         for invariant in chart.invariants:
@@ -389,5 +390,5 @@ def _holds(expr: model.Expr, valuation: dict[str, bool]) -> bool:
 
 
 RULES: tuple[Callable[[ChartSet, Vocabulary], Iterator[Finding]], ...] = (
-    *(calls, replies, debts, answers, competition, ways, homes, loops),
+    *(calls, replies, debts, answers, competition, ways, home_states, loops),
 )

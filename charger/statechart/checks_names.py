@@ -112,9 +112,8 @@ def _arguments(
 
 def facts(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
     """unknown-fact, unknown-guard, unknown-configuration-key, unknown-word, guard-not-boolean, wrong-scope."""
-    for chart, expr in _expressions(charts):
-        if chart is None or expr is not None:
-            yield from _expression(charts, vocabulary, chart, expr)
+    for where, expr in _expressions(charts):
+        yield from _expression(charts, vocabulary, where, expr)
     for chart, value in _values(charts):
         match value:
             case model.Name(name=name) if name not in vocabulary.facts:
@@ -129,16 +128,17 @@ def _expression(
     charts: ChartSet, vocabulary: Vocabulary, chart: Chart | None, expr: model.Expr
 ) -> Iterator[Finding]:
     own = chart.guards if chart else {}
+    words = _words(expr)
     for part in model.parts(expr):
         match part:
+            case model.Name() if id(part) in words:
+                pass  # checked with the event
             case model.Name(name=name) if name in own or name in charts.guards:
                 pass
             case model.Name(name=name) if name not in vocabulary.facts:
                 known = [*own, *charts.guards, *vocabulary.facts]
-                kind = "fact" if "." in name else "guard"
-                yield _unknown(
-                    kind, part.mark, f"no {'fact' if '.' in name else 'fact or guard'} '{name}'", name, known
-                )
+                kind, what = ("fact", "fact") if "." in name else ("guard", "fact or guard")
+                yield _unknown(kind, part.mark, f"no {what} '{name}'", name, known)
             case model.Compare():
                 yield from _comparison(vocabulary, part)
             case model.Name() | model.In() | model.Tries():
@@ -161,17 +161,15 @@ def _tests(
         case model.Name(name=name):
             fact = vocabulary.facts.get(name)
             if fact and fact.type != "bool" and name not in charts.guards:
-                yield Finding(
-                    expr.mark, "guard-not-boolean", f"'{name}' is a {fact.type}: compare it with something"
-                )
+                message = f"'{name}' is a {fact.type}: compare it with something"
+                yield Finding(expr.mark, "guard-not-boolean", message)
         case model.Capital(name=name):
             key = vocabulary.keys.get(name)
             if key is None:
                 yield _unknown_key(expr.mark, name, vocabulary)
             elif key.type != "bool":
-                yield Finding(
-                    expr.mark, "guard-not-boolean", f"'{name}' is a {key.type}: compare it with something"
-                )
+                message = f"'{name}' is a {key.type}: compare it with something"
+                yield Finding(expr.mark, "guard-not-boolean", message)
         case model.Const(value=value) if not isinstance(value, bool):
             yield Finding(expr.mark, "guard-not-boolean", f"'{value}' is no condition")
         case model.In(how="first") | model.Here() | model.Tries():
@@ -186,22 +184,27 @@ def _comparison(vocabulary: Vocabulary, part: model.Compare) -> Iterator[Finding
     for one, other in ((part.left, part.right), (part.right, part.left)):
         if not isinstance(one, model.Capital) or one.name in vocabulary.keys:
             continue
-        words = vocabulary.facts[other.name].words if _is_fact(other, vocabulary) else frozenset()
-        if words and one.name not in words:
-            yield _unknown("word", one.mark, f"'{other.name}' is never '{one.name}'", one.name, words)  # type: ignore[union-attr]
-        elif not words and not isinstance(other, (model.EventField, model.Name)):
+        fact = vocabulary.facts.get(other.name) if isinstance(other, model.Name) else None
+        if fact and fact.words:
+            if one.name not in fact.words:
+                yield _unknown("word", one.mark, f"'{fact.name}' is never '{one.name}'", one.name, fact.words)
+        elif not isinstance(other, model.EventField) and (fact is None or fact.type not in ("text", "any")):
             yield _unknown_key(one.mark, one.name, vocabulary)
-        elif not words and _numeric(other, vocabulary):
-            yield _unknown_key(one.mark, one.name, vocabulary)
 
 
-def _is_fact(value: model.Value, vocabulary: Vocabulary) -> bool:
-    return isinstance(value, model.Name) and value.name in vocabulary.facts
-
-
-def _numeric(value: model.Value, vocabulary: Vocabulary) -> bool:
-    fact = vocabulary.facts.get(value.name) if isinstance(value, model.Name) else None
-    return fact is not None and fact.type in ("number", "duration", "instant")
+def _words(expr: model.Expr) -> set[int]:
+    """Identities of the words that a field of the event is compared with: ``event.cause == offline``."""
+    found = set()
+    for part in model.parts(expr):
+        if isinstance(part, model.Compare):
+            for one, other in ((part.left, part.right), (part.right, part.left)):
+                if (
+                    isinstance(one, model.EventField)
+                    and isinstance(other, model.Name)
+                    and "." not in other.name
+                ):
+                    found.add(id(other))
+    return found
 
 
 def _unknown_key(mark: Mark, name: str, vocabulary: Vocabulary) -> Finding:
@@ -319,21 +322,12 @@ def _field_words(transition: model.Transition, name: str, vocabulary: Vocabulary
     if declared is None or not declared.words or transition.guard is None:
         return
     for part in model.parts(transition.guard):
-        if (
-            isinstance(part, model.Compare)
-            and isinstance(part.left, model.EventField)
-            and part.left.name == name
-        ):
-            right = part.right
-            text = right.name if isinstance(right, model.Capital) else getattr(right, "value", None)
-            if isinstance(text, str) and text not in declared.words:
-                yield _unknown("word", right.mark, f"'event.{name}' is never '{text}'", text, declared.words)
-            elif isinstance(right, model.Name) and right.name in declared.words:
-                continue
-            elif isinstance(right, model.Name) and right.name not in vocabulary.facts:
-                yield _unknown(
-                    "word", right.mark, f"'event.{name}' is never '{right.name}'", right.name, declared.words
-                )
+        if not isinstance(part, model.Compare) or part.left != model.EventField(part.left.mark, name):
+            continue
+        right = part.right
+        text = right.value if isinstance(right, model.Const) else getattr(right, "name", None)
+        if isinstance(text, str) and text not in vocabulary.facts and text not in declared.words:
+            yield _unknown("word", right.mark, f"'event.{name}' is never '{text}'", text, declared.words)
 
 
 def _fields_of(
@@ -379,7 +373,7 @@ def statuses(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
                     yield Finding(mark, "two-status-charts", message)
 
 
-def unused(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+def unused(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
     """unused-tag, unused-guard, unused-setting, unused-input, unused-output: what nobody uses is a mistake."""
     refs, names, capitals = set(), set(), set()
     for _, expr in [*_expressions(charts), *_values(charts)]:
@@ -442,10 +436,8 @@ def _values(charts: ChartSet) -> Iterator[tuple[Chart, model.Value]]:
 
 
 def _all_tags(charts: ChartSet) -> list[str]:
-    found = {
-        tag for chart in charts.charts.values() for state in chart.states.values() for tag, _ in state.tags
-    }
-    return sorted(found)
+    states = (state for chart in charts.charts.values() for state in chart.states.values())
+    return sorted({tag for state in states for tag, _ in state.tags})
 
 
 def _unknown(kind: str, mark: Mark, message: str, word: str, known: object) -> Finding:

@@ -114,6 +114,8 @@ class Evaluator:
             return self.expression(chart.guards[name], chart)
         if name in self._set.guards:
             return self.expression(self._set.guards[name], None)
+        if name not in self._vocabulary.facts:
+            return lambda _scene: name  # a word: event.cause == offline
         read = self._vocabulary.facts[name].read
         return lambda scene: read(scene.world, scene.here, scene.event)
 
