@@ -21,6 +21,7 @@ from collections import deque
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
@@ -76,7 +77,7 @@ class CentralLink:
         identity: str,
         post: Post,
         password: str | bytes | None = None,
-        ca_file: str | None = None,
+        ca_file: str | Path | None = None,
         verify_hostname: bool = True,
         tolerant: bool = False,
         on_frame: OnFrame | None = None,
@@ -121,8 +122,7 @@ class CentralLink:
             case Reply():
                 self._reply(command)
             case ReplyError():
-                if self._settle(command.call):
-                    self._write(messages.error(command.call, command.code, command.description))
+                self._pay(command.call, messages.error(command.call, command.code, command.description))
             case Ping():
                 if self._connection is not None:
                     self._spawn(self._ping(self._connection, command.timeout))
@@ -156,9 +156,6 @@ class CentralLink:
         except (OSError, InvalidHandshake, InvalidURI, ValueError) as problem:
             self._refused(_reason(problem))
             return
-        except Exception:
-            self._refused("internal error")
-            raise
         if connection.subprotocol != SUBPROTOCOL:
             await _say_goodbye(connection)
             self._refused(f"the server does not speak {SUBPROTOCOL}")
@@ -207,8 +204,11 @@ class CentralLink:
 
     async def _read(self, connection: ClientConnection) -> None:
         taken = 0
-        while self._connection is connection:
-            self._receive(await connection.recv())
+        while True:
+            text = await connection.recv()
+            if self._connection is not connection:
+                return  # what arrives while we say goodbye is for nobody
+            self._receive(connection, text)
             taken += 1
             if taken % FRAMES_PER_TURN == 0:
                 await asyncio.sleep(0)  # recv does not wait while frames are buffered
@@ -256,7 +256,9 @@ class CentralLink:
         defect = task.exception()
         if defect is not None:
             _log.error("The link to the Central System failed", exc_info=defect)
-            if self._connection is not None:
+            if task is self._opening:
+                self._refused("internal error")
+            elif self._connection is not None:
                 self._cut(self._connection, "internal error")
 
     # -- outgoing ----------------------------------------------------------------------------------
@@ -277,7 +279,7 @@ class CentralLink:
             unique_id = str(uuid.uuid4())
             timer = asyncio.get_running_loop().call_later(call.timeout, self._expired, call)
             self._pending = _Pending(unique_id, call, timer)
-            self._write(messages.call(unique_id, call.action, payload))
+            self._write(self._connection, messages.call(unique_id, call.action, payload))
 
     def _expired(self, call: Call) -> None:
         self._pending = None
@@ -285,43 +287,38 @@ class CentralLink:
         self._send_next()
 
     def _reply(self, reply: Reply) -> None:
-        if not self._settle(reply.call):
-            return
         payload = dict(reply.payload)
         fault = messages.find_fault(reply.action, payload, response=True)
         if fault is None:
-            self._write(messages.result(reply.call, payload))
+            self._pay(reply.call, messages.result(reply.call, payload))
         else:
             _log.error("Defect: our answer to %s breaks its schema: %s", reply.action, fault)
-            self._write(messages.error(reply.call, messages.INTERNAL_ERROR))
+            self._pay(reply.call, messages.error(reply.call, messages.INTERNAL_ERROR))
 
-    def _settle(self, unique_id: str) -> bool:
-        """Whether this CALL still waits for our answer; from now on it does not."""
-        if unique_id not in self._owed:
+    def _pay(self, unique_id: str, text: str) -> None:
+        """Answer a CALL of the Central System, once and on the link it came from."""
+        if self._connection is None or unique_id not in self._owed:
             _log.debug("dropped our answer to %.50r: nobody waits for it", unique_id)
-            return False
-        del self._owed[unique_id]
-        return True
-
-    def _write(self, text: str) -> None:
-        connection = self._connection
-        if connection is None:
             return
+        del self._owed[unique_id]
+        self._write(self._connection, text)
+
+    def _write(self, connection: ClientConnection, text: str) -> None:
         if connection.state is not State.OPEN:
             # The peer has said Close; should it keep TCP open, the reader would wait for ever.
             connection.transport.abort()
             return
         if self._on_frame is not None:
             self._on_frame("out", text)
-        # The one synchronous way of sending that the library offers; skips nothing: state is OPEN, we never
-        # fragment, and a failing socket is reported by the transport to the reader.
+        # The one synchronous way of sending that the library offers: for a single connection that is open and
+        # never fragments it is a plain write. A socket that fails is reported to the reader by its transport.
         broadcast([connection], text)
         if connection.transport.get_write_buffer_size() > MAX_UNSENT:
             self._cut(connection, "the Central System does not read")
 
     # -- incoming ----------------------------------------------------------------------------------
 
-    def _receive(self, text: str | bytes) -> None:
+    def _receive(self, connection: ClientConnection, text: str | bytes) -> None:
         if isinstance(text, bytes):
             _log.warning("ignored a binary frame of %d bytes", len(text))
             return
@@ -337,46 +334,42 @@ class CentralLink:
             return
         match frame:
             case messages.Call():
-                self._called(frame)
+                self._called(connection, frame)
             case messages.BadCall():
                 _log.warning("refused a CALL: %s: %s", frame.code, frame.description)
-                self._write(messages.error(frame.id, frame.code, frame.description))
-            case messages.Result():
-                self._resulted(frame)
-            case messages.Failure():
-                pending = self._take(frame.id)
-                if pending is not None:
-                    _log.info("%s: %s %.200s", pending.call.action, frame.code[:50], frame.description)
-                    self._answered(pending.call, "error")
-                    self._send_next()
+                self._write(connection, messages.error(frame.id, frame.code, frame.description))
+            case _:
+                self._concluded(frame)
 
-    def _called(self, frame: messages.Call) -> None:
+    def _called(self, connection: ClientConnection, frame: messages.Call) -> None:
         if frame.id in self._owed:
-            self._write(messages.error(frame.id, messages.GENERIC, "this id is still unanswered"))
+            self._write(connection, messages.error(frame.id, messages.GENERIC, "this id is still unanswered"))
             return
         self._owed[frame.id] = None
         if len(self._owed) > MAX_OWED:
             del self._owed[next(iter(self._owed))]
         self._post(Event(f"ocpp.{frame.action}", call=frame.id, fields=frame.payload))
 
-    def _resulted(self, frame: messages.Result) -> None:
+    def _concluded(self, frame: messages.Result | messages.Failure) -> None:
         pending = self._take(frame.id)
         if pending is None:
+            _log.warning("dropped an answer to %.50r: late, repeated or never asked", frame.id)
             return
         action = pending.call.action
-        fault = messages.find_fault(action, frame.payload, response=True, tolerant=self._tolerant)
-        if fault is None:
-            self._answered(pending.call, "result", frame.payload)
-        else:
+        if isinstance(frame, messages.Failure):
+            _log.info("%s: %.50s %.200s", action, frame.code, frame.description)
+            self._answered(pending.call, "error")
+        elif fault := messages.find_fault(action, frame.payload, response=True, tolerant=self._tolerant):
             _log.warning("the answer to %s breaks its schema: %s: %s", action, fault.code, fault)
             self._answered(pending.call, "error")
+        else:
+            self._answered(pending.call, "result", frame.payload)
         self._send_next()
 
     def _take(self, unique_id: str) -> _Pending | None:
         """Give out the pending CALL when it is this one."""
         pending = self._pending
         if pending is None or pending.id != unique_id:
-            _log.warning("dropped an answer to %.50r: late, repeated or never asked", unique_id)
             return None
         pending.timer.cancel()
         self._pending = None
@@ -405,13 +398,15 @@ def _reason(problem: Exception) -> str:
         case ssl.SSLCertVerificationError():
             return f"TLS: {problem.verify_message}"
         case ssl.SSLError():
-            return f"TLS: {problem.reason or problem}"
+            return f"TLS: {getattr(problem, 'reason', None) or problem}"
         case socket.gaierror():
             return f"DNS: {problem.strerror}"
         case TimeoutError():
             return f"no answer within {OPEN_TIMEOUT:g} s"
         case OSError(errno=int(number)):
             return os.strerror(number)  # asyncio writes addresses into the exception's own words
+        case ConnectionError():
+            return "the server hung up"
         case OSError() if f"[Errno {errno.ECONNREFUSED}]" in str(problem):
             return os.strerror(errno.ECONNREFUSED)  # each address of the host refused
     return str(problem)

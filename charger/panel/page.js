@@ -6,6 +6,7 @@
 const SOONEST = 250; // ms between two questions for /status
 const LATEST = 5000; // ms after which it is asked although nothing was heard
 const STEPS = 100;   // lines in the log of steps
+const LAMP = {blue: "#2f7dff", green: "#1fae53", red: "#e5352b", yellow: "#f5c518", white: "#ffffff"}; // others as CSS knows them
 
 const page = document.getElementById.bind(document);
 
@@ -73,10 +74,13 @@ function drawing(text) {
   const root = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
   if (root.localName !== "svg") return null;
   for (const script of [...root.querySelectorAll("script")]) script.remove();
-  // The same picture may stand in several cards; an id has to be unique in a page.
-  for (const state of [...root.querySelectorAll('[id^="state-"]')]) {
-    state.dataset.state = state.id.slice("state-".length);
-    state.removeAttribute("id");
+  // The same picture may stand in several cards, and its ids are none of ours: they become data.
+  for (const element of [root, ...root.querySelectorAll("[id]")]) {
+    if (element.id.startsWith("state-")) {
+      element.dataset.state = element.id.slice("state-".length);
+      element.querySelector(":scope > :is(rect, path, polygon, ellipse)")?.classList.add("outline");
+    }
+    element.removeAttribute("id");
   }
   return document.importNode(root, true);
 }
@@ -92,10 +96,10 @@ class Charts {
     this.view = make("div", "view");
     this.size = make("button", "size");
     this.size.type = "button";
-    this.size.addEventListener("click", () => this.enlarge(!this.frame.classList.contains("large")));
+    this.size.addEventListener("click", () => this.enlarge(this.wish = !this.frame.classList.contains("large")));
+    this.wish = null; // whether the reader wants it large; undecided until the button is pressed
     this.frame.append(this.view, this.size);
     root.append(this.tabs, this.frame);
-    this.enlarge(matchMedia("(max-width: 720px)").matches);
     this.draw();
   }
 
@@ -151,13 +155,20 @@ class Charts {
     this.size.hidden = !svg;
     if (svg) {
       // Small charts are not blown up to the width of the card.
-      svg.style.maxWidth = `calc(${parseFloat(svg.getAttribute("width")) || 800} * 1.5px)`;
+      svg.style.maxWidth = `calc(${parseFloat(svg.getAttribute("width")) || 800} * 1.3px)`;
       svg.setAttribute("role", "img");
       svg.setAttribute("aria-label", `Chart ${name}`);
     }
     this.view.replaceChildren(svg || make("p", "none", `There is no picture of the chart ${name}.`));
+    if (svg) this.enlarge(this.wish ?? this.illegible(svg));
     this.lit = null;
     this.light();
+  }
+
+  /** Whether the letters are too small when all of the picture is shown. */
+  illegible(svg) {
+    const {width, height} = svg.viewBox.baseVal;
+    return Math.min(this.view.clientWidth / width, window.innerHeight * .78 / height) < .65;
   }
 
   light() {
@@ -328,7 +339,7 @@ class Connector {
     const [colour, pattern, period] = look.split(" ");
     const lamp = this.here.lamp;
     lamp.className = ["lamp", pattern].filter(word => /^[a-z]+$/.test(word ?? "")).join(" ");
-    lamp.style.backgroundColor = lamp.style.color = colour === "off" ? "" : colour;
+    lamp.style.backgroundColor = lamp.style.color = colour === "off" ? "" : LAMP[colour] ?? colour;
     lamp.style.animationDuration = period ?? "";
     lamp.setAttribute("aria-label", `Lamp ${look}`);
     lamp.title = `Lamp: ${look}`;

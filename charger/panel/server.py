@@ -155,11 +155,11 @@ def _abort(server: Server) -> None:
 
 
 def _listening(host: str, port: int) -> socket.socket:
+    if not 0 <= port <= 65535:
+        raise UsageError(f"panel: there is no port {port}; the highest is 65535")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family)
-    except OverflowError:
-        raise UsageError(f"panel: there is no port {port}; the highest is 65535") from None
     except socket.gaierror as error:
         raise UsageError(f"panel: {host} is not the name of an address ({error.strerror})") from error
     except OSError as error:

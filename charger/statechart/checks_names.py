@@ -102,16 +102,18 @@ def _arguments(
         field = declared.get(key)
         if field is None and open_arguments is None:
             yield _unknown("argument", value.mark, f"'{name}' takes no argument '{key}'", key, declared)
-        elif field and field.words and isinstance(value, model.Const) and str(value.value) not in field.words:
-            message = f"'{value.value}' cannot be the {key} of '{name}'"
-            yield _unknown("word", value.mark, message, str(value.value), field.words)
+        elif field and field.words and isinstance(value, model.Const):
+            word = str(value.value)
+            if word not in field.words:
+                message = f"'{word}' cannot be the {key} of '{name}'"
+                yield _unknown("word", value.mark, message, word, field.words)
     for key, field in declared.items():
         if field.required and key not in dict(given):
             yield Finding(mark, "missing-argument", f"'{name}' needs the argument '{key}'")
 
 
 def facts(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
-    """unknown-fact, unknown-guard, unknown-configuration-key, unknown-word, guard-not-boolean, wrong-scope."""
+    """unknown-fact, -guard, -configuration-key, -word, -tag, -state; guard-not-boolean, wrong-scope."""
     for where, expr in _expressions(charts):
         yield from _expression(charts, vocabulary, where, expr)
     for chart, value in _values(charts):
@@ -374,7 +376,7 @@ def statuses(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
 
 
 def unused(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
-    """unused-tag, unused-guard, unused-setting, unused-input, unused-output: what nobody uses is a mistake."""
+    """unused-tag, unused-guard, unused-setting, unused-input, unused-output: written and asked by nobody."""
     refs, names, capitals = set(), set(), set()
     for _, expr in [*_expressions(charts), *_values(charts)]:
         for part in model.parts(expr):

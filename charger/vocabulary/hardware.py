@@ -192,7 +192,7 @@ def contactor_close(at: Situation, here: int, _event: Event) -> None:
     at.send(ports.CloseContactor(here))
 
 
-@WORDS.action("contactor.open", answers=("contactor.opened",))
+@WORDS.action("contactor.open")
 def contactor_open(at: Situation, here: int, _event: Event) -> None:
     """De-energise the coil."""
     at.send(ports.OpenContactor(here))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import json
 from contextlib import asynccontextmanager
 from copy import deepcopy
 
@@ -71,7 +73,6 @@ class FakeStation:
         self.acts = []
         self.refusal = None
         self.simulated = simulated
-        self.asked = asyncio.Event()
         self.acted = asyncio.Event()
         self.state = {
             "id": "CP001",
@@ -93,7 +94,6 @@ class FakeStation:
         }
 
     def status(self):
-        self.asked.set()
         return self.state
 
     def diagram(self, name):
@@ -101,7 +101,7 @@ class FakeStation:
 
     def simulate(self, act, connector, body):
         if self.refusal is not None:
-            raise ValueError(self.refusal)
+            raise self.refusal
         self.acts.append((act, connector, body))
         self.acted.set()
 
@@ -127,3 +127,66 @@ async def running(station, **options):
     finally:
         await asyncio.wait_for(panel.close(), 10)
         assert asyncio.all_tasks() <= before
+
+
+async def ask(panel, method, path, body=None, **headers):
+    """Send one request with a plain client; returns status, headers and body, decoded when it is JSON."""
+
+    def talk():
+        connection = http.client.HTTPConnection(*address(panel), timeout=10)
+        try:
+            payload = body if body is None or isinstance(body, bytes) else json.dumps(body)
+            connection.request(method, path, payload, {k.replace("_", "-"): v for k, v in headers.items()})
+            answer = connection.getresponse()
+            return answer.status, answer.headers, answer.read()
+        finally:
+            connection.close()
+
+    status, fields, content = await asyncio.to_thread(talk)
+    if fields["content-type"] == "application/json" and content:
+        content = json.loads(content)
+    return status, fields, content
+
+
+def address(panel):
+    host, port = panel.url.removeprefix("http://").strip("/").rsplit(":", 1)
+    return host, int(port)
+
+
+class Stream:
+    """The event stream as a client sees it."""
+
+    def __init__(self, reader):
+        self._reader = reader
+
+    async def block(self):
+        """Return the next block of lines; empty when the stream has ended."""
+        try:
+            found = await asyncio.wait_for(self._reader.readuntil(b"\n\n"), 10)
+        except asyncio.IncompleteReadError as error:
+            found = error.partial
+        return found.decode().strip()
+
+    async def event(self):
+        """Return name and data of the next event, past comments and settings."""
+        while not (block := await self.block()).startswith("event: "):
+            assert block
+        name, data = block.split("\n")
+        return name.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+
+@asynccontextmanager
+async def listening(panel):
+    """Open /events; what is published from here on arrives."""
+    reader, writer = await asyncio.open_connection(*address(panel))
+    host, port = address(panel)
+    try:
+        # HTTP/1.0, so that the blocks are not wrapped in chunks.
+        writer.write(f"GET /events HTTP/1.0\r\nHost: {host}:{port}\r\n\r\n".encode())
+        head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode()
+        assert head.startswith("HTTP/1.1 200 ")
+        assert "content-type: text/event-stream" in head
+        yield Stream(reader)
+    finally:
+        writer.close()
+        await writer.wait_closed()

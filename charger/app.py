@@ -1,0 +1,216 @@
+"""The composition root: builds every part of a running station, wires them, and owns the event loop's task.
+
+Reads top to bottom: storage, charts, hardware, link, page, then one consumer of one queue until the station
+wants to restart or somebody ends the program. Imports adapters; nothing imports it but the command line.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from charger import __version__
+from charger.central.link import CentralLink
+from charger.clock import MonotonicClock
+from charger.driver import Driver
+from charger.functions import times
+from charger.hardware.simulated import SimulatedHardware
+from charger.ports import Central, Change, Post, Restart
+from charger.settings import Settings
+from charger.statechart.checks import Checked
+from charger.statechart.event import Event
+from charger.station import Station, Step
+from charger.storage import SqliteStorage
+
+LOG = logging.getLogger(__name__)
+
+CHUNK = 50
+"""Events taken before the loop may do something else."""
+FAREWELL = 2.0
+"""s for the last commands of a step to take effect when the program ends."""
+
+
+class App:
+    """One station as a program."""
+
+    def __init__(self, settings: Settings, checked: Checked) -> None:
+        self._settings = settings
+        self._checked = checked
+        self._wake = asyncio.Event()
+        self._stopping = False
+        self._panel: Any = None
+        self._pictures: Any = None
+
+    async def run(self) -> Restart | None:
+        """Work until told to end; gives what kind of restart is wanted, if any.
+
+        Raises:
+            ChargerError: it cannot start, or had one defect too many.
+        """
+        settings = self._settings
+        storage = SqliteStorage(settings.data)
+        if storage.recovered:
+            LOG.error("%s", storage.recovered)
+        self._clock = MonotonicClock()
+        self._hardware = SimulatedHardware(
+            settings.plans,
+            clock=self._clock,
+            register=settings.data / "meter.json",
+            **settings.simulation,
+        )
+        try:
+            self._driver = Driver(
+                self._station,
+                storage,
+                self._hardware,
+                self._central,
+                self._clock,
+                self._stepped,
+                self._wake.set,
+            )
+            self._listen_to_signals()
+            self._driver.start()
+            panel = asyncio.create_task(self._start_panel())
+            try:
+                await self._consume()
+            finally:
+                await self._close(panel)
+        finally:
+            self._hardware.make_safe()
+            storage.close()
+        return self._driver.restart
+
+    # -- parts -------------------------------------------------------------------------------------------
+
+    def _station(self, stored: list[Change]) -> Station:
+        return Station(
+            self._checked.charts,
+            self._checked.vocabulary,
+            self._settings.identity,
+            self._settings.plans,
+            stored,
+            self._settings.configuration,
+            seed=hash(self._settings.id),
+        )
+
+    def _central(self, post: Post) -> Central:
+        settings = self._settings
+        return CentralLink(
+            url=settings.central_url,
+            identity=settings.id,
+            password=settings.password,
+            ca_file=settings.ca_file,
+            verify_hostname=settings.verify_hostname,
+            post=post,
+            on_frame=self._frame,
+        )
+
+    async def _start_panel(self) -> None:
+        """The page comes up beside the link, so that neither waits for the other."""
+        settings = self._settings
+        if settings.panel is None:
+            return
+        from charger.panel.server import Panel, PanelSource  # noqa: PLC0415 - half the memory of the program
+
+        source = PanelSource(
+            status=self.status,
+            diagram=self._diagram,
+            post=self._driver.post,
+            simulated=self._hardware.simulated,
+            connectors=len(settings.plans),
+            simulate=self._hardware.simulate,
+        )
+        host, port = settings.panel
+        self._panel = Panel(source, host=host, port=port)
+        await self._panel.start()
+        LOG.info("page and API at http://%s:%s/", host, port)
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop)
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._driver.post(Event("station.stopping", fields={"reason": "Reboot"}))
+
+    # -- the loop ----------------------------------------------------------------------------------------
+
+    async def _consume(self) -> None:
+        while not (self._driver.restart or self._stopping):
+            await self._wake.wait()
+            self._wake.clear()
+            while self._driver.pump(CHUNK):
+                await asyncio.sleep(0)
+        self._driver.pump()
+
+    async def _close(self, panel: asyncio.Task[None]) -> None:
+        await self._hardware.close()
+        await asyncio.wait_for(self._driver.central.close(), FAREWELL)
+        panel.cancel()
+        await asyncio.gather(panel, return_exceptions=True)
+        if self._panel:
+            await self._panel.close()
+
+    # -- what people see ---------------------------------------------------------------------------------
+
+    def _stepped(self, step: Step) -> None:
+        for move in step.moves:
+            if move.source != move.target:
+                where = f"{move.chart} {move.number}" if move.number else move.chart
+                LOG.info("%s: %s -> %s  %s", where, move.source or "·", move.target, step.event.name)
+        if self._panel and (step.moves or step.commands):
+            self._panel.published(step_as_json(step, times.to_text(self._driver.station.situation.time)))
+
+    def _frame(self, direction: str, text: str) -> None:
+        if self._panel:
+            self._panel.frame(direction, text)
+
+    def status(self) -> Mapping[str, Any]:
+        """`GET /status`, see docs/api.md."""
+        settings, status = self._settings, self._driver.station.status()
+        for connector in status["connectors"]:
+            wires = self._hardware.describe(connector["number"])
+            connector |= {"ev": wires.get("ev"), "cable": wires.get("cable", connector["cable"])}
+            connector |= {"meter": wires.get("meter", connector["meter"])}
+        link = status["charts"].get("link", {"state": "", "path": []})
+        registration = status["charts"].get("registration", {"state": ""})
+        return {
+            "id": settings.id,
+            "vendor": settings.identity.vendor,
+            "model": settings.identity.model,
+            "version": __version__,
+            "link": {"state": (link["path"] or [""])[0], "url": settings.central_url},
+            "registration": registration["state"],
+            **status,
+        }
+
+    def _diagram(self, name: str) -> str | None:
+        if self._pictures is None:
+            from charger.pictures import Pictures  # noqa: PLC0415 - not before somebody looks
+
+            self._pictures = Pictures(self._checked.charts, self._checked.vocabulary, self._picture_folders())
+        found: str | None = self._pictures.find(name)
+        return found
+
+    def _picture_folders(self) -> list[Path]:
+        charts = self._settings.charts
+        return [charts.parent / "diagrams", charts / "diagrams"]
+
+
+def step_as_json(step: Step, time: str) -> dict[str, Any]:
+    """A step as the page and `GET /events` have it."""
+    return {
+        "time": time,
+        "event": step.event.name,
+        "connector": step.event.connector,
+        "moves": [
+            {"chart": move.chart, "connector": move.number, "from": move.source, "to": move.target}
+            for move in step.moves
+        ],
+        "commands": [repr(command) for command in step.commands],
+    }

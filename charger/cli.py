@@ -1,0 +1,337 @@
+"""The command line: one function per sub-command. The only module that prints.
+
+Exit codes: 0 fine, 1 findings, 2 wrong usage or something unreadable. What a command needs is imported by the
+command: `charger check` does not wait for a web server.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charger import __version__
+from charger.errors import ChargerError, UsageError
+
+if TYPE_CHECKING:
+    from charger.settings import Settings
+    from charger.statechart.checks import Checked
+    from charger.statechart.findings import Finding
+
+FINE, FINDINGS, WRONG = 0, 1, 2
+FORMATS = ("text", "json", "github")
+
+
+def main() -> None:
+    """Entry point of `charger`."""
+    sys.exit(run_command(sys.argv[1:]))
+
+
+def run_command(words: Sequence[str]) -> int:
+    """Run one command and give its exit code."""
+    arguments = _parser().parse_args(words)
+    try:
+        code: int = arguments.command(arguments)
+    except UsageError as error:
+        print(f"charger: {error}", file=sys.stderr)
+        return WRONG
+    except ChargerError as error:
+        print(f"charger: {error}", file=sys.stderr)
+        return FINDINGS
+    except BrokenPipeError:
+        sys.stderr.close()  # whoever read us has gone
+        return FINE
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="charger",
+        description="An OCPP 1.6J charge point whose behaviour is declared in YAML statecharts.",
+    )
+    parser.add_argument("--version", action="version", version=f"charger {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    init = commands.add_parser("init", help="make a station folder: station.yaml, charts, schema")
+    init.add_argument("folder", type=Path)
+    init.set_defaults(command=init_folder)
+
+    run = commands.add_parser("run", help="run a station")
+    _station_argument(run)
+    run.add_argument("--quiet", action="store_true", help="say only what is wrong")
+    run.set_defaults(command=run_station)
+
+    check = commands.add_parser("check", help="check charts, or a station with its charts")
+    check.add_argument(
+        "path", type=Path, nargs="?", help="a folder of charts, or a station.yaml; left out: ./charts"
+    )
+    check.add_argument("--format", choices=FORMATS, default="text")
+    check.set_defaults(command=check_charts)
+
+    diagram = commands.add_parser("diagram", help="draw the charts")
+    diagram.add_argument("charts", type=Path, nargs="?", help="a folder of charts; left out: ./charts")
+    diagram.add_argument("--out", type=Path, help="where to; left out: diagrams beside the charts")
+    diagram.add_argument(
+        "--check", action="store_true", help="draw nothing, tell what is stale (exit code 1)"
+    )
+    diagram.set_defaults(command=draw)
+
+    config = commands.add_parser("config", help="show the effective settings and where each came from")
+    _station_argument(config)
+    config.set_defaults(command=show_config)
+
+    csms = commands.add_parser("csms", help="run the small demo Central System")
+    csms.add_argument("--host", default="127.0.0.1")
+    csms.add_argument("--port", type=int, default=9000)
+    csms.add_argument("--quiet", action="store_true", help="do not show the conversation")
+    csms.set_defaults(command=run_csms)
+    return parser
+
+
+def _station_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "station",
+        type=Path,
+        nargs="?",
+        help="a station.yaml; left out: ./station.yaml, else the simulated one",
+    )
+
+
+# -- commands ------------------------------------------------------------------------------------------
+
+
+def init_folder(arguments: argparse.Namespace) -> int:
+    """`charger init DIR`."""
+    from charger.settings import shipped
+    from charger.statechart.schema import chart_schema
+    from charger.vocabulary import build
+
+    folder: Path = arguments.folder
+    if folder.exists() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty; name a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(shipped("charts"), folder / "charts")
+    schema = json.dumps(chart_schema(build()), indent=1) + "\n"
+    (folder / "charts" / "chart.schema.json").write_text(schema, encoding="utf-8")
+    pictures = shipped("diagrams")
+    if pictures.is_dir():
+        shutil.copytree(pictures, folder / "diagrams")
+    text = (shipped("stations") / "simulated.yaml").read_text(encoding="utf-8")
+    (folder / "station.yaml").write_text(_own_charts(text), encoding="utf-8")
+    print(f"{folder}/station.yaml   the station: identity, Central System, connectors")
+    print(f"{folder}/charts/        the behaviour, with chart.schema.json for your editor")
+    print(f"\nNow: charger run {folder}/station.yaml")
+    return FINE
+
+
+def _own_charts(text: str) -> str:
+    """The station file with the charts of its own folder."""
+    return (
+        "\n".join(line for line in text.splitlines() if not line.startswith("charts:")) + "\ncharts: charts\n"
+    )
+
+
+def run_station(arguments: argparse.Namespace) -> int:
+    """`charger run`: checks first, and refuses on errors."""
+    from charger.app import App
+
+    settings, checked = _load(_station_path(arguments.station))
+    _log(quiet=arguments.quiet)
+    if not arguments.quiet:
+        print(f"charger {__version__}  {settings.id}  {checked.summary()}, no findings", flush=True)
+    restart = asyncio.run(App(settings, checked).run())
+    if restart:
+        os.execv(sys.executable, [sys.executable, "-m", "charger", *sys.argv[1:]])  # noqa: S606 - ourselves
+    return FINE
+
+
+def check_charts(arguments: argparse.Namespace) -> int:
+    """`charger check`."""
+    path: Path = arguments.path or _charts_here()
+    if path.is_dir():
+        checked = _check(path)
+        findings, sources = checked.findings, dict(checked.charts.sources)
+    else:
+        settings, findings, sources = _settings(path)
+        if settings is None:
+            return _report(findings, sources, arguments.format, "")
+        checked = _check(settings.charts)
+        findings = [*findings, *_configuration(settings, checked), *checked.findings]
+        sources |= checked.charts.sources
+    return _report(findings, sources, arguments.format, checked.summary())
+
+
+def draw(arguments: argparse.Namespace) -> int:
+    """`charger diagram [--check]`."""
+    from charger.statechart import diagram
+
+    charts: Path = arguments.charts or _charts_here()
+    checked = _check(charts)
+    if checked.errors:
+        return _report(checked.findings, dict(checked.charts.sources), "text", "")
+    out: Path = arguments.out or charts.resolve().parent / "diagrams"
+    if arguments.check:
+        stale = diagram.stale(checked.charts, checked.vocabulary, out)
+        for name in stale:
+            print(f"{_shown(out / name)}  stale")
+        if stale:
+            print("draw them again: charger diagram")
+        return FINDINGS if stale else FINE
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        changed = diagram.write(checked.charts, checked.vocabulary, out)
+    except diagram.DotMissingError as error:
+        raise UsageError(str(error)) from error
+    for name in changed:
+        print(f"{_shown(out / name)}  changed")
+    if not changed:
+        print(f"{_shown(out)}: nothing changed")
+    return FINE
+
+
+def show_config(arguments: argparse.Namespace) -> int:
+    """`charger config`: every setting, its value, and where it came from; secrets hidden."""
+    from charger.functions.configuration import Configuration
+    from charger.functions.records import Records
+    from charger.settings import effective
+    from charger.storage import SqliteStorage
+
+    settings, checked = _load(_station_path(arguments.station))
+    rows = list(effective(settings))
+    stored = SqliteStorage.peek(settings.data)
+    configuration = Configuration(
+        Records(stored),
+        checked.charts.settings,
+        settings.configuration,
+        {"NumberOfConnectors": str(len(settings.plans))},
+    )
+    rows += [
+        (key.name, configuration.text(key.name), configuration.origin(key.name))
+        for key in configuration.offered()
+    ]
+    wide, wider = max(len(row[0]) for row in rows), min(48, max(len(row[1]) for row in rows))
+    for name, value, origin in rows:
+        print(f"{name:<{wide}}  {value:<{wider}}  {origin}")
+    return FINE
+
+
+def run_csms(arguments: argparse.Namespace) -> int:
+    """`charger csms`."""
+    from charger.central import demo
+
+    def say(line: str) -> None:
+        if not arguments.quiet:
+            print(line, flush=True)
+
+    print(
+        f"demo Central System: ws://{arguments.host}:{arguments.port}/ocpp/<station id>, "
+        f"page http://{arguments.host}:{arguments.port}/",
+        flush=True,
+    )
+    try:
+        asyncio.run(demo.serve(arguments.host, arguments.port, say))
+    except KeyboardInterrupt:
+        return FINE
+    except OSError as error:
+        raise UsageError(f"port {arguments.port}: {error.strerror}; choose another with --port") from error
+    return FINE
+
+
+# -- what they share -----------------------------------------------------------------------------------
+
+
+def _charts_here() -> Path:
+    from charger.settings import shipped
+
+    return Path("charts") if Path("charts/index.yaml").exists() else shipped("charts")
+
+
+def _station_path(given: Path | None) -> Path:
+    from charger.settings import shipped
+
+    if given is not None:
+        return given
+    return Path("station.yaml") if Path("station.yaml").exists() else shipped("stations") / "simulated.yaml"
+
+
+def _shown(path: Path) -> str:
+    """A path as a person would type it here."""
+    path = path.resolve()
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
+
+
+def _check(folder: Path) -> Checked:
+    from charger.statechart.checks import check
+    from charger.vocabulary import build
+
+    return check(folder, build, _shown(folder))
+
+
+def _settings(path: Path) -> tuple[Settings | None, list[Finding], dict[str, str]]:
+    from charger.settings import load
+
+    return load(path, os.environ)
+
+
+def _configuration(settings: Settings, checked: Checked) -> list[Finding]:
+    from charger.settings import check_configuration
+
+    return check_configuration(settings, checked.charts.settings)
+
+
+def _load(path: Path) -> tuple[Settings, Checked]:
+    """A station and its charts, both without errors; prints every finding and refuses otherwise."""
+    from charger.statechart.findings import as_text, tidy
+
+    settings, findings, sources = _settings(path)
+    if settings is not None:
+        checked = _check(settings.charts)
+        findings = [*findings, *_configuration(settings, checked), *checked.findings]
+        sources |= checked.charts.sources
+    findings = tidy(findings)
+    if findings:
+        print(as_text(findings, sources), file=sys.stderr)
+    errors = [finding for finding in findings if finding.severity == "error"]
+    if errors or settings is None:
+        raise ChargerError(f"{_count(len(errors), 'error')}: the station does not start")
+    return settings, checked
+
+
+def _report(findings: list[Finding], sources: dict[str, str], form: str, summary: str) -> int:
+    from charger.statechart.findings import as_github, as_json, as_text, tidy
+
+    findings = tidy(findings)
+    match form:
+        case "json":
+            print(as_json(findings))
+        case "github":
+            print(as_github(findings), end="\n" if findings else "")
+        case _:
+            if findings:
+                print(as_text(findings, sources))
+                errors = sum(finding.severity == "error" for finding in findings)
+                print(f"{_count(errors, 'error')}, {_count(len(findings) - errors, 'warning')}.")
+            else:
+                print(f"{summary}: no findings.")
+    return FINDINGS if findings else FINE
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _log(*, quiet: bool) -> None:
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING if quiet else logging.INFO)
+    logging.getLogger("websockets").setLevel(logging.WARNING)

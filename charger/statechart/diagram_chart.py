@@ -1,0 +1,254 @@
+"""One chart as a sheet: what a reviewer has to see, where it is written, and in which words.
+
+An edge is drawn where it helps the eye. The ways into a state that many others lead to (`FAN_IN`) are not:
+each of those says `→ Choosing` in its own box, because nobody follows ten lines into one point. Nothing is
+left out, nothing stands twice. Knows nothing of layout beyond what should lie above what.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from charger.statechart import model
+from charger.statechart.diagram_sheet import Box, Edge, Group, Line, Run, Sheet, Text, wrap
+from charger.statechart.diagram_words import acts, arrow, number, parts, transition
+
+FAN_IN = 4
+"""From so many states on, the ways into a state are written and not drawn."""
+WIDTHS = (215, 300, 400)
+"""Px that a line may have: the first for which `LINES` suffice, or the last."""
+LINES = 9
+HEADING = 640
+"""Px that a line of the heading may have."""
+
+STATUS_COLOURS = {
+    "Available": "#d4f2d4",
+    "Preparing": "#fff2b3",
+    "Charging": "#c5deff",
+    "SuspendedEV": "#e4f0ff",
+    "SuspendedEVSE": "#e4f0ff",
+    "Finishing": "#ececec",
+    "Reserved": "#ffdf9e",
+    "Unavailable": "#d2d2d2",
+    "Faulted": "#ffcaca",
+}
+"""Fill of a state by its OCPP status; a state without one is white."""
+
+
+def chart_sheet(chart: model.Chart) -> Sheet:
+    """Everything that is written in a chart, arranged for drawing."""
+    return _Arranger(chart).sheet()
+
+
+def is_junction(state: model.State) -> bool:
+    """Whether a state only decides where to go on: nobody ever sees it active."""
+    ways = state.transitions
+    plain = not (state.children or state.entry or state.exit or state.status or state.final)
+    return plain and bool(ways) and all(one.kind == "always" for one in ways) and ways[-1].guard is None
+
+
+def scope_text(scopes: Iterable[str]) -> str:
+    """How many instances a chart has, in words."""
+    words = {"station": "one for the station", "connector": "one for each connector"}
+    return ", ".join(words[scope] for scope in ("station", "connector") if scope in scopes)
+
+
+def invariant_lines(invariants: Sequence[model.Invariant]) -> Iterator[Line]:
+    """What may never happen, as it is written."""
+    for one in invariants:
+        why = (Run(f"  {one.description}", "note"),) if one.description else ()
+        yield from wrap((Run("promise ", "grey"), Run(one.text), *why), HEADING)
+
+
+def guard_lines(texts: Iterable[tuple[str, str]]) -> Iterator[Line]:
+    """Named guards."""
+    for name, text in texts:
+        yield from wrap((Run(name, "strong"), Run(f" := {text}")), HEADING)
+
+
+def _fitted(lines: Callable[[int], Iterable[Line]]) -> Text:
+    texts = [Text(tuple(lines(width))) for width in WIDTHS]
+    return next((text for text in texts if len(text.lines) <= LINES), texts[-1])
+
+
+class _Arranger:
+    def __init__(self, chart: model.Chart) -> None:
+        self._chart = chart
+        self._states = chart.states
+        self._order = {name: place for place, name in enumerate(chart.states)}
+        ways = {(one.source, one.target) for one in chart.transitions() if self._between_two(one)}
+        counts = Counter(target for _, target in ways)
+        self._written = {target for target, count in counts.items() if count >= FAN_IN}
+        """The states into which no edge is drawn."""
+
+    def sheet(self) -> Sheet:
+        chart = self._chart
+        edges = tuple(self._edges())
+        held = {name for edge in edges for name in (edge.tail, edge.head)}
+        inside = tuple(self._inside(chart.root, held))
+        root = Group("", "sheet", f"chart-{chart.name}", Text(tuple(self._heading())), inside)
+        joined = {(edge.tail, edge.head) for edge in edges}
+        above = tuple(pair for pair in dict.fromkeys(self._above(held)) if pair not in joined)
+        return Sheet(root, edges, above)
+
+    # -- what is drawn, what is written ----------------------------------------------------------------
+
+    def _between_two(self, one: model.Transition) -> bool:
+        """Not from the chart itself, not to oneself, and not between a state and one around it."""
+        if not one.source or one.target is None:
+            return False
+        path, other = self._chart.path(one.source), self._chart.path(one.target)
+        return one.source not in other and one.target not in path
+
+    def _is_drawn(self, one: model.Transition) -> bool:
+        return self._between_two(one) and one.target not in self._written
+
+    def _edges(self) -> Iterator[Edge]:
+        for state in self._states.values():
+            if state.children:
+                first = state.initial or state.children[0]
+                group = first if self._states[first].children else ""
+                yield Edge(
+                    f"{state.name}-initial",
+                    f"initial {state.name}",
+                    self._end(first, lower=False),
+                    head_group=group,
+                    kind="initial",
+                )
+            ways: dict[str, list[model.Transition]] = {}
+            for one in state.transitions:
+                if one.target and self._is_drawn(one):
+                    ways.setdefault(one.target, []).append(one)
+            yield from (self._edge(state, self._states[target], way) for target, way in ways.items())
+
+    def _edge(self, source: model.State, target: model.State, ways: Sequence[model.Transition]) -> Edge:
+        """Parallel transitions are one edge; at a group it ends at the side that faces the other state."""
+        name = f"{source.name}-{target.name}"
+        back = self._order[source.name] > self._order[target.name]
+        return Edge(
+            name,
+            self._end(source.name, lower=not back),
+            self._end(target.name, lower=back),
+            _fitted(lambda width: self._label(source, ways, name, width)),
+            tail_group=source.name if source.children else "",
+            head_group=target.name if target.children else "",
+            upwards=back and bool(source.children or target.children),
+        )
+
+    def _end(self, name: str, *, lower: bool) -> str:
+        """The box at the upper or lower end of a state."""
+        if not self._states[name].children:
+            return name
+        return f"exit {name}" if lower else f"initial {name}"
+
+    def _above(self, held: set[str]) -> Iterator[tuple[str, str]]:
+        """Dots on top, exits at the bottom; and a written way from sibling to sibling points downwards."""
+        for parent in self._states.values():
+            for name in parent.children:
+                upper = self._end(name, lower=False)
+                yield f"initial {parent.name}", upper
+                if f"exit {parent.name}" in held:
+                    yield upper, f"exit {parent.name}"
+            for one in parent.transitions:
+                if one.target in self._written and self._between_two(one):
+                    target = self._states[one.target]
+                    leaves = not (parent.children or target.children)
+                    forward = self._order[parent.name] < self._order[target.name]
+                    if leaves and forward and parent.parent == target.parent:
+                        yield parent.name, target.name
+
+    # -- boxes -----------------------------------------------------------------------------------------
+
+    def _inside(self, parent: model.State, held: set[str]) -> Iterator[Box | Group]:
+        yield Box(f"initial {parent.name}", "initial")
+        if f"exit {parent.name}" in held:
+            yield Box(f"exit {parent.name}", "exit")
+        for name in parent.children:
+            state = self._states[name]
+            text = _fitted(lambda width, state=state: self._box(state, width))
+            identity, fill, why = f"state-{name}", self._fill(state), state.description
+            if state.children:
+                inside = tuple(self._inside(state, held))
+                yield Group(name, "compound", identity, text, inside, fill, why)
+            else:
+                kind = "junction" if is_junction(state) else "state"
+                yield Box(name, kind, identity, text, fill, why)
+
+    def _fill(self, state: model.State) -> str:
+        if state.children:
+            return "#fafbfc"
+        if is_junction(state):
+            return "#ffffff"
+        statuses = (around.status for around in self._chart.lineage(state.name) if around.status)
+        return STATUS_COLOURS.get(next(statuses, ""), "#ffffff")
+
+    def _box(self, state: model.State, width: int) -> Iterator[Line]:
+        tags = "".join(f"  #{tag}" for tag, _ in state.tags)
+        title = Run(state.name, "junction" if is_junction(state) else "name")
+        yield from wrap((title, Run(tags, "grey")), width)
+        if state.status and state.status != state.name:
+            yield Line((Run(f"status {state.status}", "grey"),))
+        if state.final:
+            yield Line((Run("final", "grey"),))
+        yield from wrap((Run(state.description, "note"),), width, hang=0)
+        if state.name in self._written:
+            yield from wrap((Run(f"from {', '.join(self._sources(state))}", "grey"),), width)
+        below = [
+            *_acts_lines("entry", state.entry, width),
+            *_acts_lines("exit", state.exit, width),
+            *self._written_lines(state, width),
+        ]
+        if below:
+            yield Line()
+            yield from below
+
+    def _sources(self, state: model.State) -> Iterable[str]:
+        ways = (one for one in self._chart.transitions() if one.target == state.name)
+        return dict.fromkeys(one.source for one in ways if self._between_two(one))
+
+    def _written_lines(self, state: model.State, width: int) -> Iterator[Line]:
+        """The transitions that are not drawn; those with the same target together."""
+        groups: dict[str, list[model.Transition]] = {}
+        for one in state.transitions:
+            if not self._is_drawn(one):
+                groups.setdefault(one.target or "stay", []).append(one)
+        for target, ways in groups.items():
+            name = f"{state.name or 'everywhere'}-{target}"
+            for one in ways:
+                lead = () if state.name else (Run("everywhere  ", "grey"),)
+                yield from wrap((*lead, *number(state, one), *arrow(one), *transition(state, one)), width, name)
+                yield from wrap((Run(one.description, "note"),), width, name, hang=0)
+
+    def _label(
+        self, state: model.State, ways: Sequence[model.Transition], name: str, width: int
+    ) -> Iterator[Line]:
+        """Transitions beside their edge: trigger and guard, then each thing it does on lines of its own."""
+        for one in ways:
+            gap = 0 if one is ways[0] else 3
+            trigger, *done = parts(state, one)
+            yield from wrap((*number(state, one), *trigger), width, name, gap=gap)
+            for part in done:
+                for line in wrap(part, width - 10, name):
+                    yield Line(line.runs, name, line.indent + 10)
+            yield from wrap((Run(one.description, "note"),), width, name, hang=0)
+
+    # -- heading ---------------------------------------------------------------------------------------
+
+    def _heading(self) -> Iterator[Line]:
+        chart = self._chart
+        yield Line((Run(chart.name, "title"), Run(f"   {scope_text(chart.scopes)}", "grey")))
+        yield from wrap((Run(chart.description, "note"),), HEADING, hang=0)
+        below = [
+            *self._written_lines(chart.root, HEADING),
+            *guard_lines(chart.guard_texts.items()),
+            *invariant_lines(chart.invariants),
+        ]
+        if below:
+            yield Line()
+            yield from below
+
+
+def _acts_lines(word: str, uses: Sequence[model.Use], width: int) -> Iterator[Line]:
+    if uses:
+        yield from wrap((Run(f"{word} ", "grey"), acts(uses)), width)

@@ -1,0 +1,104 @@
+"""A transition in words, as the pictures say it.
+
+`[guard]`, `/ action`, `^ signal`, `↩ reply`, `→ target`, and a number in front of those that compete: words
+are those of the YAML, so that what is seen can be searched for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from charger.statechart import model
+from charger.statechart.diagram_sheet import Run
+
+
+def number(state: model.State, one: model.Transition) -> tuple[Run, ...]:
+    """Its place in the order of trial, when several compete for a trigger; else nothing."""
+    rivals = _rivals(state, one)
+    return (Run(f"{rivals.index(one) + 1} ", "grey"),) if len(rivals) > 1 else ()
+
+
+def arrow(one: model.Transition) -> tuple[Run, ...]:
+    """Where it leads."""
+    return (Run(f"→ {one.target}  ", "strong"),) if one.target else ()
+
+
+def transition(state: model.State, one: model.Transition) -> tuple[Run, ...]:
+    """Everything about it but number and target, side by side."""
+    first, *rest = parts(state, one)
+    return (*first, *(run for part in rest for run in (Run("  "), *part)))
+
+
+def parts(state: model.State, one: model.Transition) -> Iterator[tuple[Run, ...]]:
+    """Trigger and guard; then the reply, the actions and each signal."""
+    yield (Run(_trigger(state, one)),)
+    if one.reply:
+        yield (Run(f"↩ {_reply(one.reply)}", "strong"),)
+    actions = [use for use in one.actions if not use.raises]
+    if actions:
+        yield Run("/ "), acts(actions)
+    for use in one.actions:
+        if use.raises:
+            yield (acts([use]),)
+
+
+def acts(uses: Sequence[model.Use]) -> Run:
+    """Actions, and signals behind a `^`."""
+    return Run(", ".join(("^ " if use.raises else "") + _call(use) for use in uses))
+
+
+def _rivals(state: model.State, one: model.Transition) -> list[model.Transition]:
+    return [other for other in state.transitions if other.key == one.key]
+
+
+def _trigger(state: model.State, one: model.Transition) -> str:
+    match one.kind:
+        case "on":
+            words = one.trigger
+        case "always" if one.guard:
+            words = ""
+        case "always":
+            words = "otherwise" if len(_rivals(state, one)) > 1 else "at once"
+        case _:
+            words = f"{one.kind} {one.trigger}"
+    return " ".join(part for part in (words, f"[{one.guard_text}]" if one.guard else "") if part)
+
+
+def _call(use: model.Use) -> str:
+    return f"{use.name}({_arguments(use.arguments)})" if use.arguments else use.name
+
+
+def _arguments(arguments: Sequence[tuple[str, model.Value]]) -> str:
+    """`name: value`; the name is left out where the value ends with it (`event.tag`)."""
+    texts = ((name, value_text(value)) for name, value in arguments)
+    return ", ".join(text if text.endswith(f".{name}") else f"{name}: {text}" for name, text in texts)
+
+
+def _reply(reply: model.Reply) -> str:
+    arguments = f"({_arguments(reply.arguments)})" if reply.arguments else ""
+    words = {"later": "later", "error": f"error {reply.name}"}.get(reply.kind, reply.name + arguments)
+    return f"{reply.pays}: {words}" if reply.pays else words
+
+
+def value_text(value: model.Value) -> str:
+    """A value as it is written in a chart."""
+    match value:
+        case model.Const(value=None):
+            return "none"
+        case model.Const(value=bool(truth)):
+            return str(truth).lower()
+        case model.Const(value=const):
+            return str(const)
+        case model.EventField(name=name):
+            return f"event.{name}"
+        case model.Here():
+            return "here"
+        case model.In(how=how, ref=ref):
+            return f"{how}({ref})"
+        case model.Tries(state=state):
+            return f"tries({state})"
+        case model.Between(start=start, end=end):
+            clock = (f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (start, end))
+            return f"clock.between({', '.join(clock)})"
+        case model.Name(name=name) | model.Capital(name=name):
+            return name

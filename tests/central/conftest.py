@@ -1,0 +1,5 @@
+"""Fixtures for tests/central."""
+
+from link_harness import certificates
+
+__all__ = ["certificates"]
