@@ -28,7 +28,7 @@ class MonotonicClock:
         return Moment(time.monotonic(), time.time())
 
     def start(self, key: str, due: float, expired: Expired) -> None:
-        """Call ``expired(key)`` on the loop, never before `due` (monotonic s); replaces a timer of the key."""
+        """Call ``expired(key)`` on the loop, never before monotonic `due`; replaces a timer of the key."""
         self.cancel(key)
         # asyncio's own clock is time.monotonic too.
         self._timers[key] = asyncio.get_running_loop().call_at(due, self._ring, key, due, expired)

@@ -26,6 +26,14 @@ from charger.station import Station
 from charger.vocabulary import build
 
 CHARTS = Path(__file__).parent.parent / "charts"
+SIMULATION = {
+    "power": 7400.0,
+    "contactor_delay": 0.1,
+    "lock_delay": 0.3,
+    "car_delay": 0.2,
+    "plugged": (),
+    "register": None,
+}
 SEEN: dict[tuple[str, int, int], set[bool | None]] = {}
 """Chart, line and column of a transition → what happened to it in all tests: taken (None), guard true, false."""
 
@@ -188,7 +196,7 @@ class Rig:
         self.configuration = configuration
         self.cs = CentralSystem(self.clock)
         self.steps: list[Any] = []
-        self.hardware = SimulatedHardware(self.plans, clock=self.clock, **(simulation or {}))
+        self.hardware = SimulatedHardware(self.plans, clock=self.clock, **SIMULATION | (simulation or {}))
         self.driver = Driver(
             self._station, self.storage, self.hardware, self._central, self.clock, self.steps.append
         )

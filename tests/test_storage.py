@@ -184,10 +184,9 @@ def small_disk(tmp_path):
 
 def fill(path):
     """Write until there is no room left."""
-    with path.open("wb", buffering=0) as file:
-        with suppress(OSError):
-            while file.write(b"x" * 4096):
-                pass
+    with path.open("wb", buffering=0) as file, suppress(OSError):
+        while file.write(b"x" * 4096):
+            pass
     assert os.statvfs(path).f_bavail == 0
 
 

@@ -1,86 +1,234 @@
-"""Pictures of charts."""
+"""Pictures of charts: DOT text, SVG text, and the folder they are kept in.
+
+The DOT text is ours and the same everywhere; what `dot` makes of it may differ from version to version. So
+an SVG carries the hash of the DOT text it was made of: whether a picture is current is a comparison of
+hashes, needs no `dot`, and a newer `dot` changes no file by itself. Only importer of `graphviz`.
+"""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from html import escape
+from pathlib import Path
 
 import graphviz
 
-from charger.statechart import model
 from charger.statechart.diagram_chart import chart_sheet
 from charger.statechart.diagram_draw import PAD_X, PAD_Y, draw
-from charger.statechart.diagram_sheet import LOOKS, Box, Edge, Group, Line, Run, Sheet, Text
+from charger.statechart.diagram_overview import overview_sheet
+from charger.statechart.diagram_sheet import LOOKS, Edge, Group, Line, Run, Sheet, Text
+from charger.statechart.model import Chart, ChartSet
+from charger.statechart.words import Vocabulary
 
-DRAWING = "1"
+DRAWING = 1
+"""Raise it when the drawing of an unchanged sheet changes: every picture is stale then."""
+OVERVIEW = "overview"
+"""File name of the overview; no chart can have it."""
+
+_GRAPH = {
+    "labelloc": "t",
+    "labeljust": "l",
+    "compound": "true",
+    "newrank": "true",
+    "mclimit": "8",
+    "nodesep": "0.3",
+    "ranksep": "0.22",
+    "fontname": "Helvetica",
+}
+_NODE = {"shape": "box", "style": "rounded,filled", "margin": "0", "width": "0", "height": "0"}
 
 
-def sheet_dot(sheet: Sheet) -> str:
+class DotMissingError(Exception):
+    """The program `dot` is not installed, and it lays out the pictures."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no program `dot`, which lays out the pictures: apt install graphviz")
+
+
+def chart_dot(chart: Chart, chart_set: ChartSet) -> str:
+    """The DOT text of a chart; the same for the same chart, wherever it is made."""
+    del chart_set  # a picture of one chart says nothing about the others
+    return _dot(chart_sheet(chart))
+
+
+def chart_svg(chart: Chart, chart_set: ChartSet) -> str:
+    """The SVG of a chart.
+
+    A state is a ``<g id="state-Name">``, a transition from state to state is in ``<g id="edge-From-To">``
+    and has ``data-edge="From-To"`` on everything that tells about it.
+
+    Raises:
+        DotMissingError: `dot` is not installed.
+    """
+    del chart_set
+    return _svg(chart_sheet(chart))
+
+
+def overview_dot(chart_set: ChartSet, vocabulary: Vocabulary) -> str:
+    """The DOT text of the picture that shows how the charts meet."""
+    return _dot(overview_sheet(chart_set, vocabulary))
+
+
+def overview_svg(chart_set: ChartSet, vocabulary: Vocabulary) -> str:
+    """The SVG of the picture that shows how the charts meet.
+
+    Raises:
+        DotMissingError: `dot` is not installed.
+    """
+    return _svg(overview_sheet(chart_set, vocabulary))
+
+
+# -- the folder --------------------------------------------------------------------------------------
+
+
+def source_hash(dot_text: str) -> str:
+    """What an SVG says it was made of."""
+    return "sha256:" + hashlib.sha256(dot_text.encode()).hexdigest()
+
+
+def is_current(svg_text: str, dot_text: str) -> bool:
+    """Whether an SVG was made of this DOT text."""
+    return f'data-source="{source_hash(dot_text)}"' in svg_text
+
+
+def stale(chart_set: ChartSet, vocabulary: Vocabulary, folder: Path) -> list[str]:
+    """Names of the pictures that are missing, out of date, or of no chart any more, sorted.
+
+    Needs no `dot`.
+    """
+    sheets = _sheets(chart_set, vocabulary)
+    return sorted([*_outdated(sheets, folder), *_orphans(sheets, folder)])
+
+
+def write(chart_set: ChartSet, vocabulary: Vocabulary, folder: Path) -> list[str]:
+    """Bring a folder up to date; a picture that is current is not touched.
+
+    Returns:
+        The names of the pictures that were written or removed, sorted.
+
+    Raises:
+        DotMissingError: a picture has to be drawn and `dot` is not installed; nothing was changed.
+    """
+    sheets = _sheets(chart_set, vocabulary)
+    outdated, orphans = _outdated(sheets, folder), _orphans(sheets, folder)
+    with ThreadPoolExecutor() as pool:
+        drawn = list(pool.map(_svg, (sheets[name] for name in outdated)))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, svg in zip(outdated, drawn, strict=True):
+        _file(folder, name).write_text(svg, encoding="utf-8", newline="\n")
+    for name in orphans:
+        _file(folder, name).unlink()
+    return sorted([*outdated, *orphans])
+
+
+def _sheets(chart_set: ChartSet, vocabulary: Vocabulary) -> dict[str, Sheet]:
+    if OVERVIEW in chart_set.charts:
+        raise ValueError(f"no chart can be named '{OVERVIEW}': that is the picture of all of them")
+    sheets = {name: chart_sheet(chart) for name, chart in chart_set.charts.items()}
+    return sheets | {OVERVIEW: overview_sheet(chart_set, vocabulary)}
+
+
+def _file(folder: Path, name: str) -> Path:
+    return folder / f"{name}.svg"
+
+
+def _outdated(sheets: Mapping[str, Sheet], folder: Path) -> list[str]:
+    def current(name: str) -> bool:
+        file = _file(folder, name)
+        return file.exists() and is_current(file.read_text(encoding="utf-8"), _dot(sheets[name]))
+
+    return [name for name in sheets if not current(name)]
+
+
+def _orphans(sheets: Mapping[str, Sheet], folder: Path) -> list[str]:
+    """Pictures of ours that no chart is behind; drawings of other hands stay."""
+    others = (file for file in folder.glob("*.svg") if file.stem not in sheets)
+    return [file.stem for file in others if 'data-source="sha256:' in file.read_text(encoding="utf-8")]
+
+
+# -- DOT ---------------------------------------------------------------------------------------------
+
+
+def _svg(sheet: Sheet) -> str:
+    dot = _dot(sheet)
+    try:
+        layout = graphviz.Source(dot).pipe(format="json0", encoding="utf-8", quiet=True)
+    except graphviz.ExecutableNotFound as error:
+        raise DotMissingError from error
+    return draw(sheet, layout, source_hash(dot))
+
+
+def _dot(sheet: Sheet) -> str:
+    root = sheet.root
     graph = graphviz.Digraph(
-        name=sheet.root.id,
-        graph_attr={
-            "id": sheet.root.id, "comment": f"drawing {DRAWING}", "tooltip": graphviz.escape(sheet.root.tooltip),
-            "label": _html(sheet.root.text), "labelloc": "t", "labeljust": "l",
-            "compound": "true", "mclimit": "8",  "fontname": "Helvetica", "nodesep": "0.3", "ranksep": "0.22", "newrank": "true",
-        },
-        node_attr={"shape": "box", "style": "rounded,filled", "fontname": "Helvetica", "margin": "0", "height": "0", "width": "0"},
-        edge_attr={"fontname": "Helvetica", "arrowsize": "0.7"},
+        name=root.id,
+        comment=f"drawing {DRAWING}",
+        graph_attr={**_GRAPH, "id": root.id, "label": _label(root.text)},
+        node_attr=_NODE,
+        edge_attr={"arrowsize": "0.7"},
     )
-    _fill(graph, sheet.root)
+    _add(graph, root)
     for edge in sheet.edges:
-        attributes = {"id": edge.id}
-        if edge.text.lines:
-            attributes["label"] = _html(edge.text, 3, 0)
-        if edge.tail_group:
-            attributes["ltail"] = f"cluster_{edge.tail_group}"
-        if edge.head_group:
-            attributes["lhead"] = f"cluster_{edge.head_group}"
-        if edge.initial:
-            attributes["weight"] = "20"
-        if edge.dashed:
-            attributes["style"] = "dashed"
-        if edge.upwards:
-            attributes["dir"] = "back"
-            attributes["ltail"], attributes["lhead"] = attributes.get("lhead", ""), attributes.get("ltail", "")
-            graph.edge(edge.head, edge.tail, **attributes)
-        else:
-            graph.edge(edge.tail, edge.head, **attributes)
+        _add_edge(graph, edge)
     for upper, lower in sheet.above:
-        graph.edge(upper, lower, style="invis", weight="1" if lower.startswith("exit") else "0", minlen="0" if lower.startswith("exit") else "1")
-    return graph.source
+        # An exit may lie beside the lowest box, and pulls itself towards the middle.
+        to_exit = lower.startswith("exit ")
+        graph.edge(upper, lower, style="invis", weight=str(int(to_exit)), minlen=str(int(not to_exit)))
+    return str(graph.source)
 
 
-def _fill(graph: graphviz.Digraph, group: Group) -> None:
+def _add(graph: graphviz.Digraph, group: Group) -> None:
     for part in group.inside:
+        tooltip = graphviz.escape(part.tooltip)
         if isinstance(part, Group):
             with graph.subgraph(name=f"cluster_{part.name}") as inner:
-                inner.attr(id=part.id, label=_html(part.text), tooltip=graphviz.escape(part.tooltip), style="rounded,filled", fillcolor=part.fill)
-                _fill(inner, part)
-        elif part.kind == "exit":
-            graph.node(part.name, label="", shape="point", width="0.01", style="invis")
-        elif part.kind == "initial":
-            graph.node(part.name, label="", shape="point", width="0.12", style="filled")
+                inner.attr(id=part.id, label=_label(part.text), tooltip=tooltip, style="rounded,filled")
+                inner.attr(fillcolor=part.fill)
+                _add(inner, part)
+        elif part.kind in ("initial", "exit"):
+            width = "0.12" if part.kind == "initial" else "0.01"
+            graph.node(part.name, label="", shape="point", style="filled", width=width)
         else:
-            graph.node(part.name, id=part.id, label=_html(part.text, PAD_X, PAD_Y), fillcolor=part.fill, tooltip=graphviz.escape(part.tooltip))
+            style = "rounded,filled,dashed" if part.kind == "junction" else "rounded,filled"
+            label = _label(part.text, PAD_X, PAD_Y)
+            graph.node(part.name, label, id=part.id, tooltip=tooltip, fillcolor=part.fill, style=style)
 
 
-def _html(text: Text, pad_x=0, pad_y=0) -> str:
-    width, height = text.width + 2 * pad_x, text.height + 2 * pad_y
-    rows = "".join(f'<TR><TD ALIGN="LEFT">{_line(line)}</TD></TR>' for line in text.lines)
-    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0" FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="{height}">{rows}</TABLE>>'
+def _add_edge(graph: graphviz.Digraph, edge: Edge) -> None:
+    ends = [(edge.tail, edge.tail_group), (edge.head, edge.head_group)]
+    attributes = {"id": edge.id}
+    if edge.text.lines:
+        attributes["label"] = _label(edge.text, 3)
+    if edge.kind == "initial":
+        attributes["weight"] = "20"
+    if edge.kind == "asked":
+        attributes["style"] = "dashed"
+    if edge.upwards:
+        ends.reverse()
+        attributes["dir"] = "back"
+    for end, (_, group) in zip(("ltail", "lhead"), ends, strict=True):
+        if group:
+            attributes[end] = f"cluster_{group}"
+    graph.edge(ends[0][0], ends[1][0], **attributes)
 
 
-def _line(line: Line) -> str:
-    return "".join(map(_run, line.runs))
+def _label(text: Text, pad_x: int = 0, pad_y: int = 0) -> str:
+    """An HTML label of a size that we say: `dot` does not have to know any font."""
+    size = f'WIDTH="{text.width + 2 * pad_x}" HEIGHT="{text.height + 2 * pad_y}"'
+    rows = "".join(f'<TR><TD ALIGN="LEFT">{_row(line)}</TD></TR>' for line in text.lines)
+    frame = 'BORDER="0" CELLBORDER="0" CELLPADDING="0" CELLSPACING="0" FIXEDSIZE="TRUE"'
+    return f"<<TABLE {frame} {size}>{rows}</TABLE>>"
 
-def _run(run: Run) -> str:
+
+def _row(line: Line) -> str:
+    return "\N{NO-BREAK SPACE}" * (line.indent // 3) + "".join(_markup(run) for run in line.runs)
+
+
+def _markup(run: Run) -> str:
     look = LOOKS[run.style]
     words = escape(run.text)
-    if look.bold: words = f"<B>{words}</B>"
-    if look.italic: words = f"<I>{words}</I>"
+    words = f"<B>{words}</B>" if look.bold else words
+    words = f"<I>{words}</I>" if look.italic else words
     return f'<FONT POINT-SIZE="{look.size}" COLOR="{look.colour}">{words}</FONT>'
-
-def sheet_svg(sheet: Sheet) -> str:
-    dot = sheet_dot(sheet)
-    layout = graphviz.Source(dot).pipe(format="json0", encoding="utf-8", quiet=True)
-    return draw(sheet, layout, "sha256:" + hashlib.sha256(dot.encode()).hexdigest())

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
 from charger.statechart import model
-from charger.statechart.diagram_sheet import Box, Edge, Group, Line, Run, Sheet, Text, wrap
+from charger.statechart.diagram_sheet import Box, BoxKind, Edge, Group, Line, Run, Sheet, Text, wrap
 from charger.statechart.diagram_words import acts, arrow, number, parts, transition
 
 FAN_IN = 4
@@ -76,7 +78,7 @@ class _Arranger:
     def __init__(self, chart: model.Chart) -> None:
         self._chart = chart
         self._states = chart.states
-        self._order = {name: place for place, name in enumerate(chart.states)}
+        self._order = {name: place for place, name in enumerate(self._downwards(chart.root))}
         ways = {(one.source, one.target) for one in chart.transitions() if self._between_two(one)}
         counts = Counter(target for _, target in ways)
         self._written = {target for target, count in counts.items() if count >= FAN_IN}
@@ -91,6 +93,15 @@ class _Arranger:
         joined = {(edge.tail, edge.head) for edge in edges}
         above = tuple(pair for pair in dict.fromkeys(self._above(held)) if pair not in joined)
         return Sheet(root, edges, above)
+
+    def _downwards(self, parent: model.State) -> Iterator[str]:
+        """The states in the order of the file, but initial ones first."""
+        for name in self._children(parent):
+            yield name
+            yield from self._downwards(self._states[name])
+
+    def _children(self, parent: model.State) -> list[str]:
+        return sorted(parent.children, key=lambda name: name != parent.initial)
 
     # -- what is drawn, what is written ----------------------------------------------------------------
 
@@ -110,7 +121,7 @@ class _Arranger:
                 first = state.initial or state.children[0]
                 group = first if self._states[first].children else ""
                 yield Edge(
-                    f"{state.name}-initial",
+                    f"{state.name or 'start'}-initial",
                     f"initial {state.name}",
                     self._end(first, lower=False),
                     head_group=group,
@@ -130,7 +141,7 @@ class _Arranger:
             name,
             self._end(source.name, lower=not back),
             self._end(target.name, lower=back),
-            _fitted(lambda width: self._label(source, ways, name, width)),
+            _fitted(partial(self._label, source, ways, name)),
             tail_group=source.name if source.children else "",
             head_group=target.name if target.children else "",
             upwards=back and bool(source.children or target.children),
@@ -151,7 +162,7 @@ class _Arranger:
                 if f"exit {parent.name}" in held:
                     yield upper, f"exit {parent.name}"
             for one in parent.transitions:
-                if one.target in self._written and self._between_two(one):
+                if one.target and self._between_two(one) and not self._is_drawn(one):
                     target = self._states[one.target]
                     leaves = not (parent.children or target.children)
                     forward = self._order[parent.name] < self._order[target.name]
@@ -164,15 +175,15 @@ class _Arranger:
         yield Box(f"initial {parent.name}", "initial")
         if f"exit {parent.name}" in held:
             yield Box(f"exit {parent.name}", "exit")
-        for name in parent.children:
+        for name in self._children(parent):
             state = self._states[name]
-            text = _fitted(lambda width, state=state: self._box(state, width))
+            text = _fitted(partial(self._box, state))
             identity, fill, why = f"state-{name}", self._fill(state), state.description
             if state.children:
                 inside = tuple(self._inside(state, held))
                 yield Group(name, "compound", identity, text, inside, fill, why)
             else:
-                kind = "junction" if is_junction(state) else "state"
+                kind: BoxKind = "junction" if is_junction(state) else "state"
                 yield Box(name, kind, identity, text, fill, why)
 
     def _fill(self, state: model.State) -> str:
@@ -217,21 +228,26 @@ class _Arranger:
             name = f"{state.name or 'everywhere'}-{target}"
             for one in ways:
                 lead = () if state.name else (Run("everywhere  ", "grey"),)
-                yield from wrap((*lead, *number(state, one), *arrow(one), *transition(state, one)), width, name)
+                yield from wrap(
+                    (*lead, *number(state, one), *arrow(one), *transition(state, one)), width, name
+                )
                 yield from wrap((Run(one.description, "note"),), width, name, hang=0)
 
     def _label(
         self, state: model.State, ways: Sequence[model.Transition], name: str, width: int
     ) -> Iterator[Line]:
         """Transitions beside their edge: trigger and guard, then each thing it does on lines of its own."""
+        before: list[Line] = []
         for one in ways:
-            gap = 0 if one is ways[0] else 3
             trigger, *done = parts(state, one)
-            yield from wrap((*number(state, one), *trigger), width, name, gap=gap)
+            lines = list(wrap((*number(state, one), *trigger), width, name))
             for part in done:
-                for line in wrap(part, width - 10, name):
-                    yield Line(line.runs, name, line.indent + 10)
-            yield from wrap((Run(one.description, "note"),), width, name, hang=0)
+                lines += (replace(line, indent=line.indent + 10) for line in wrap(part, width - 10, name))
+            lines += wrap((Run(one.description, "note"),), width, name, hang=0)
+            if before and len(before) + len(lines) > 2:
+                lines[0] = replace(lines[0], gap=3)
+            yield from lines
+            before = lines
 
     # -- heading ---------------------------------------------------------------------------------------
 
@@ -251,4 +267,4 @@ class _Arranger:
 
 def _acts_lines(word: str, uses: Sequence[model.Use], width: int) -> Iterator[Line]:
     if uses:
-        yield from wrap((Run(f"{word} ", "grey"), acts(uses)), width)
+        yield from wrap((Run(f"{word} ", "grey"), Run(acts(uses))), width)

@@ -1,8 +1,8 @@
 """A laid-out sheet as SVG text.
 
-Takes the places from `dot` (its JSON) and draws everything itself: text runs flow in whatever font the
-viewer has, and the groups carry ids and classes that stay the same from picture to picture, so that a page
-can light the active state and overlays can colour edges. Knows nothing of charts.
+Takes the places from `dot` (its JSON) and draws everything itself: runs of text flow in whatever font the
+viewer has, and groups carry ids and classes that stay the same from picture to picture, so that a page can
+light the active state and overlays can colour edges. Knows nothing of charts.
 """
 
 from __future__ import annotations
@@ -12,32 +12,50 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
 from charger.statechart.diagram_sheet import LOOKS, Box, Edge, Group, Line, Run, Sheet, Text
 
 PAD_X, PAD_Y = 8, 5
 """Px between the border of a box and its text."""
-MARGIN = 8
+_MARGIN = 8
 """Px around the whole picture."""
-FONTS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
-INK = "#4a5159"
+_FONTS = "Helvetica, Arial, 'Liberation Sans', sans-serif"
+_INK = "#4a5159"
+_BORDER = {
+    "state": "#3d444d",
+    "chart": "#3d444d",
+    "junction": "#8c959f",
+    "compound": "#8c959f",
+    "scope": "#c4cad1",
+}
 
-Point = tuple[float, float]
+Point: TypeAlias = tuple[float, float]
+Place: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right, bottom."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Places:
-    """Where `dot` put things, by name; y grows downwards."""
+class _Route:
+    points: tuple[Point, ...]
+    """Control points of Bézier curves."""
+    tip: Point
+    label: Point | None
+    """Centre of the label."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """Where `dot` put things; y grows downwards."""
 
     width: float
     height: float
-    boxes: dict[str, tuple[float, float, float, float]]
-    """Left, top, right, bottom."""
+    boxes: dict[str, Place]
+    groups: dict[str, Place]
     headings: dict[str, Point]
     """Centre of a group's heading."""
-    routes: dict[str, tuple[list[Point], Point, Point | None]]
-    """By edge id: control points, tip of the arrow, centre of the label."""
+    routes: dict[str, _Route]
+    """By id of the edge."""
 
 
 def draw(sheet: Sheet, layout: str, source: str) -> str:
@@ -49,128 +67,130 @@ def draw(sheet: Sheet, layout: str, source: str) -> str:
         source: goes into the attribute ``data-source``.
     """
     places = _read(layout)
-    width, height = _number(places.width + 2 * MARGIN), _number(places.height + 2 * MARGIN)
-    root = sheet.root
-    lines = [
+    width, height = _px(places.width + 2 * _MARGIN), _px(places.height + 2 * _MARGIN)
+    root, plain = sheet.root, LOOKS["plain"]
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" id="{root.id}" class="{root.kind}" data-source="{source}"'
-        f' width="{width}" height="{height}" viewBox="{-MARGIN} {-MARGIN} {width} {height}"'
-        f' font-family="{FONTS}" font-size="{_number(LOOKS["plain"].size)}" fill="{LOOKS["plain"].colour}">',
-        *_tooltip(root.tooltip),
-        f'<rect x="{-MARGIN}" y="{-MARGIN}" width="{width}" height="{height}" fill="#ffffff"/>',
+        f' width="{width}" height="{height}" viewBox="{-_MARGIN} {-_MARGIN} {width} {height}"'
+        f' font-family="{_FONTS}" font-size="{_px(plain.size)}" fill="{plain.colour}">'
+    )
+    lines = [
+        head,
+        f'<rect x="{-_MARGIN}" y="{-_MARGIN}" width="{width}" height="{height}" fill="#ffffff"/>',
         *_heading(root, places),
-        *(line for group in list(root.groups())[1:] for line in _group(group, places)),
-        *(line for edge in sheet.edges for line in _edge(edge, places)),
+        *(line for group in root.groups() for line in _group(group, places)),
+        *(line for edge in sheet.edges for line in _edge(edge, places.routes[edge.id])),
         *(line for box in root.boxes() for line in _box(box, places)),
-        *(line for edge in sheet.edges for line in _label(edge, places)),
+        *(line for edge in sheet.edges for line in _label(edge, places.routes[edge.id])),
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _read(layout: str) -> _Places:
+# -- what dot says -----------------------------------------------------------------------------------
+
+
+def _read(layout: str) -> _Layout:
     graph: dict[str, Any] = json.loads(layout)
     _, _, width, height = _floats(graph["bb"])
-
-    def flip(x: float, y: float) -> Point:
-        return x, height - y
-
-    boxes: dict[str, tuple[float, float, float, float]] = {}
-    headings = {"": flip(*_floats(graph["lp"]))} if "lp" in graph else {}
+    places = _Layout(width, height, {}, {}, {}, {})
+    if "lp" in graph:
+        places.headings[""] = _point(graph["lp"], height)
     for thing in graph.get("objects", ()):
-        name: str = thing["name"]
         if "bb" in thing:
-            name = name.removeprefix("cluster_")
+            name = thing["name"].removeprefix("cluster_")
             left, bottom, right, top = _floats(thing["bb"])
-            if "lp" in thing:
-                headings[name] = flip(*_floats(thing["lp"]))
+            places.groups[name] = (left, height - top, right, height - bottom)
+            places.headings[name] = _point(thing["lp"], height)
         else:
-            x, y = _floats(thing["pos"])
+            x, y = _point(thing["pos"], height)
             half_width, half_height = float(thing["width"]) * 36, float(thing["height"]) * 36
-            left, bottom, right, top = x - half_width, y - half_height, x + half_width, y + half_height
-        boxes[name] = (left, height - top, right, height - bottom)
-    routes = {}
+            places.boxes[thing["name"]] = (x - half_width, y - half_height, x + half_width, y + half_height)
     for edge in graph.get("edges", ()):
-        end, *spots = edge["pos"].split(" ")
-        points = [flip(*_floats(spot)) for spot in spots]
-        if end.startswith("s,"):
-            points.reverse()
-        label = flip(*_floats(edge["lp"])) if "lp" in edge else None
-        if "id" not in edge: continue
-        routes[edge["id"]] = (
-            points,
-            flip(*_floats(end[2:])),
-            label,
-        )
-    return _Places(width, height, boxes, headings, routes)
+        if "id" in edge:
+            label = _point(edge["lp"], height) if "lp" in edge else None
+            places.routes[edge["id"]] = _route(edge["pos"], label, height)
+    return places
+
+
+def _route(text: str, label: Point | None, height: float) -> _Route:
+    """`e,x,y` is the tip at the end of the points, `s,x,y` the one of an edge that was turned round."""
+    tip, *spots = text.split(" ")
+    points = [_point(spot, height) for spot in spots]
+    if tip.startswith("s,"):
+        points.reverse()
+    return _Route(tuple(points), _point(tip[2:], height), label)
+
+
+def _point(text: str, height: float) -> Point:
+    x, y = _floats(text)
+    return x, height - y
 
 
 def _floats(text: str) -> list[float]:
     return [float(part) for part in text.split(",")]
 
 
-def _number(value: float) -> str:
-    return f"{value:.1f}".removesuffix(".0").replace("-0", "0") if abs(value) < 0.05 else f"{value:.1f}".removesuffix(".0")
+def _px(value: float) -> str:
+    """One decimal, and none where it is zero."""
+    text = f"{value:.1f}".removesuffix(".0")
+    return "0" if text == "-0" else text
 
 
 # -- shapes ------------------------------------------------------------------------------------------
 
 
-def _rect(place: tuple[float, float, float, float], fill: str, stroke: str, more: str = "") -> str:
+def _open(identity: str, kind: str, *, edge: str = "", tooltip: str = "") -> str:
+    attributes = {"id": identity, "class": kind, "data-edge": edge}
+    said = "".join(f' {name}="{escape(value)}"' for name, value in attributes.items() if value)
+    return f"<g{said}>" + (f"<title>{escape(tooltip, quote=False)}</title>" if tooltip else "")
+
+
+def _rect(place: Place, fill: str, kind: str) -> str:
     left, top, right, bottom = place
+    dash = ' stroke-dasharray="3 3"' if kind == "junction" else ""
     return (
-        f'<rect x="{_number(left)}" y="{_number(top)}" width="{_number(right - left)}"'
-        f' height="{_number(bottom - top)}" rx="6" fill="{fill}" stroke="{stroke}"{more}/>'
+        f'<rect x="{_px(left)}" y="{_px(top)}" width="{_px(right - left)}" height="{_px(bottom - top)}"'
+        f' rx="6" fill="{fill}" stroke="{_BORDER[kind]}"{dash}/>'
     )
 
 
-def _tooltip(text: str) -> Iterator[str]:
-    if text:
-        yield f"<title>{escape(text)}</title>"
-
-
-def _open(identity: str, kind: str, tooltip: str = "") -> Iterator[str]:
-    yield f'<g id="{identity}" class="{kind}">' if identity else f'<g class="{kind}">'
-    yield from _tooltip(tooltip)
-
-
-def _group(group: Group, places: _Places) -> Iterator[str]:
-    yield from _open(group.id, group.kind, group.tooltip)
-    yield _rect(places.boxes[group.name], group.fill, "#8c959f")
+def _group(group: Group, places: _Layout) -> Iterator[str]:
+    yield _open(group.id, group.kind, tooltip=group.tooltip)
+    yield _rect(places.groups[group.name], group.fill, group.kind)
     yield from _heading(group, places)
     yield "</g>"
 
 
-def _heading(group: Group, places: _Places) -> Iterator[str]:
-    x, y = places.headings[group.name]
-    left, top = x - group.text.width / 2, y - group.text.height / 2
-    yield from _text(group.text, left, top, group.text.width)
+def _heading(group: Group, places: _Layout) -> Iterator[str]:
+    if group.text.lines:
+        yield from _centred(group.text, places.headings[group.name])
 
 
-def _box(box: Box, places: _Places) -> Iterator[str]:
-    if box.kind == "exit":
-        return
+def _box(box: Box, places: _Layout) -> Iterator[str]:
     place = places.boxes[box.name]
     left, top, right, bottom = place
-    yield from _open(box.id, box.kind, box.tooltip)
+    if box.kind == "exit":
+        return
+    yield _open(box.id, box.kind, tooltip=box.tooltip)
     if box.kind == "initial":
-        yield f'<circle cx="{_number((left + right) / 2)}" cy="{_number((top + bottom) / 2)}" r="4" fill="{box.fill}"/>'
-    elif box.kind == "junction":
-        yield _rect(place, box.fill, "#8c959f", ' stroke-dasharray="3 3"')
-        x, y = left, top + PAD_Y + 8
-        yield f'<path d="M{_number(x - 6)},{_number(y)}l6,-6l6,6l-6,6z" fill="#ffffff" stroke="{INK}"/>'
+        x, y = (left + right) / 2, (top + bottom) / 2
+        yield f'<circle cx="{_px(x)}" cy="{_px(y)}" r="4" fill="{_INK}"/>'
     else:
-        yield _rect(place, box.fill, "#3d444d")
-    yield from _text(box.text, left + PAD_X, top + PAD_Y, right - left - 2 * PAD_X)
+        yield _rect(place, box.fill, box.kind)
+        if box.kind == "junction":
+            diamond = f"M{_px(left - 7)},{_px(top + PAD_Y + 8)}l6,-6l6,6l-6,6z"
+            yield f'<path d="{diamond}" fill="#ffffff" stroke="{_INK}"/>'
+        yield from _text(box.text, left + PAD_X, top + PAD_Y, right - left - 2 * PAD_X)
     yield "</g>"
 
 
-def _edge(edge: Edge, places: _Places) -> Iterator[str]:
-    points, tip, _ = places.routes[edge.id]
-    start, *rest = (f"{_number(x)},{_number(y)}" for x, y in points)
-    dash = ' stroke-dasharray="5 3"' if edge.dashed else ""
-    yield from _open(edge.id, "initial" if edge.initial else "edge")
-    yield f'<path d="M{start}C{" ".join(rest)}" fill="none" stroke="{INK}"{dash}/>'
-    yield f'<path d="{_arrow(points[-1], tip)}" fill="{INK}"/>'
+def _edge(edge: Edge, route: _Route) -> Iterator[str]:
+    start, *rest = (f"{_px(x)},{_px(y)}" for x, y in route.points)
+    dash = ' stroke-dasharray="5 3"' if edge.kind == "asked" else ""
+    yield _open(edge.id, edge.kind, edge=edge.name)
+    yield f'<path d="M{start}C{" ".join(rest)}" fill="none" stroke="{_INK}"{dash}/>'
+    yield f'<path d="{_arrow(route.points[-1], route.tip)}" fill="{_INK}"/>'
     yield "</g>"
 
 
@@ -178,50 +198,53 @@ def _arrow(base: Point, tip: Point) -> str:
     along_x, along_y = tip[0] - base[0], tip[1] - base[1]
     side_x, side_y = -along_y * 0.36, along_x * 0.36
     corners = (tip, (base[0] + side_x, base[1] + side_y), (base[0] - side_x, base[1] - side_y))
-    return "M" + "L".join(f"{_number(x)},{_number(y)}" for x, y in corners) + "z"
+    return "M" + "L".join(f"{_px(x)},{_px(y)}" for x, y in corners) + "z"
 
 
-def _label(edge: Edge, places: _Places) -> Iterator[str]:
-    _, _, centre = places.routes[edge.id]
-    if centre is None or not edge.text.lines:
-        return
-    yield '<g stroke="#ffffff" stroke-width="3" stroke-linejoin="round" paint-order="stroke">'
-    yield from _text(edge.text, centre[0] - edge.text.width / 2, centre[1] - edge.text.height / 2, edge.text.width)
-    yield "</g>"
+def _label(edge: Edge, route: _Route) -> Iterator[str]:
+    """White around the letters keeps them legible where another edge passes."""
+    if route.label and edge.text.lines:
+        yield '<g stroke="#ffffff" stroke-width="3" stroke-linejoin="round" paint-order="stroke">'
+        yield from _centred(edge.text, route.label)
+        yield "</g>"
 
 
 # -- text --------------------------------------------------------------------------------------------
 
 
+def _centred(text: Text, centre: Point) -> Iterator[str]:
+    return _text(text, centre[0] - text.width / 2, centre[1] - text.height / 2, text.width)
+
+
 def _text(text: Text, left: float, top: float, width: float) -> Iterator[str]:
+    """Lines that tell about an edge are in a group with its name; where it is not drawn, with its id."""
     y = top
     for edge, lines in groupby(text.lines, key=lambda line: line.edge):
-        if edge:
-            yield f'<g class="words">'
+        yield _open("", "words", edge=edge)
         for line in lines:
-            if line.runs:
-                baseline = y + line.gap + (line.height - line.gap) * 0.76
-                yield f'<text x="{_number(left + line.indent)}" y="{_number(baseline)}">{_runs(line)}</text>'
-            else:
-                middle = _number(y + line.height / 2)
-                yield f'<path d="M{_number(left)},{middle}h{_number(width)}" stroke="#c4cad1"/>'
+            yield _rule(left, y, width) if not line.runs else _words(line, left, y)
             y += line.height
-        if edge:
-            yield "</g>"
+        yield "</g>"
 
 
-def _runs(line: Line) -> str:
-    return "".join(_run(run) for run in line.runs)
+def _rule(left: float, top: float, width: float) -> str:
+    return f'<path d="M{_px(left)},{_px(top + 3.5)}h{_px(width)}" stroke="#b8bfc7"/>'
+
+
+def _words(line: Line, left: float, top: float) -> str:
+    baseline = top + line.gap + (line.height - line.gap) * 0.76
+    runs = "".join(_run(run) for run in line.runs)
+    return f'<text x="{_px(left + line.indent)}" y="{_px(baseline)}">{runs}</text>'
 
 
 def _run(run: Run) -> str:
     look, plain = LOOKS[run.style], LOOKS["plain"]
     attributes = [
-        f'font-size="{_number(look.size)}"' if look.size != plain.size else "",
-        'font-weight="bold"' if look.bold else "",
-        'font-style="italic"' if look.italic else "",
-        f'fill="{look.colour}"' if look.colour != plain.colour else "",
+        f' font-size="{_px(look.size)}"' if look.size != plain.size else "",
+        ' font-weight="bold"' if look.bold else "",
+        ' font-style="italic"' if look.italic else "",
+        f' fill="{look.colour}"' if look.colour != plain.colour else "",
     ]
-    said = " ".join(attribute for attribute in attributes if attribute)
+    said = "".join(attributes)
     words = escape(run.text.replace("  ", "\N{NO-BREAK SPACE} "), quote=False)
-    return f"<tspan {said}>{words}</tspan>" if said else words
+    return f"<tspan{said}>{words}</tspan>" if said else words

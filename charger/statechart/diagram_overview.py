@@ -1,121 +1,127 @@
-"""How the charts of a set meet, as a sheet: one box per chart, what it answers, hears, sends and does.
+"""How the charts of a set meet, as a sheet: one box per chart, what it answers, sends, hears and does.
 
 Solid arrows are signals, from the chart that raises to the one that hears. Dashed arrows are tags and states
-that another chart asks for with `in(…)`, from the chart that has them to the one that asks. Knows nothing of
-layout.
+that a chart asks for with `in(…)`, from the chart that has them to the one that asks. What is named in
+index.yaml and may be used anywhere is a word in the box, not an arrow.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise, product
 
 from charger.statechart import model
-from charger.statechart.diagram_chart import HEADING, invariant_lines
+from charger.statechart.diagram_chart import HEADING, guard_lines, invariant_lines, scope_text
 from charger.statechart.diagram_sheet import Box, Edge, Group, Line, Run, Sheet, Text, wrap
 from charger.statechart.words import Vocabulary
 
-WIDTH = 235
+_WIDTH = 235
 """Px that a line in a box may have."""
-_SCOPES = {
-    ("station",): "one for the station",
-    ("connector",): "one for each connector",
-}
-
-
-def scope_text(scopes: tuple[str, ...]) -> str:
-    """How many instances a chart has, in words."""
-    return _SCOPES.get(scopes, "one for the station and one for each connector")
+_LEGEND = (
+    "A solid arrow is a signal, from the chart that raises it.",
+    "A dashed arrow is a #tag or a State, to the chart that asks for it.",
+)
 
 
 def overview_sheet(chart_set: model.ChartSet, vocabulary: Vocabulary) -> Sheet:
-    """All charts of a set, arranged for drawing."""
-    groups: dict[tuple[str, ...], list[Box]] = {}
-    for chart in chart_set.charts.values():
-        lines = tuple(_box_lines(chart, chart_set, vocabulary))
-        box = Box(chart.name, f"chart-{chart.name}", "chart", Text(lines), "#f6f8fa", chart.description)
-        groups.setdefault(tuple(sorted(chart.scopes)), []).append(box)
-    inside = tuple(
-        Group(
-            "-".join(scopes), f"scope-{'-'.join(scopes)}", "scope", Text((Line((Run(scope_text(scopes), "grey"),)),)), tuple(boxes)
+    """All charts of a set, arranged for drawing: those of the station above, those of connectors below."""
+    scopes = sorted({_scope(chart) for chart in chart_set.charts.values()}, reverse=True)
+    groups = []
+    for scope in scopes:
+        boxes = tuple(
+            Box(chart.name, "chart", f"chart-{chart.name}", text, "#f6f8fa", chart.description)
+            for chart in chart_set.charts.values()
+            if _scope(chart) == scope
+            for text in (Text(tuple(_box(chart, chart_set, vocabulary))),)
         )
-        for scopes, boxes in groups.items()
-    )
-    root = Group("", "overview", "sheet", Text(tuple(_heading(chart_set))), inside)
+        heading = Text((Line((Run(scope_text(scope), "grey"),)),))
+        groups.append(Group("-".join(scope), "scope", f"scope-{'-'.join(scope)}", heading, boxes, "#ffffff"))
+    root = Group("", "sheet", "overview", Text(tuple(_heading(chart_set))), tuple(groups))
     edges = tuple(_edges(chart_set))
-    return Sheet(root, edges, tuple(_above(groups, edges)))
+    return Sheet(root, edges, tuple(dict.fromkeys(_above(chart_set, edges))))
 
 
-def _above(groups: Mapping[tuple[str, ...], list[Box]], edges: tuple[Edge, ...]) -> Iterator[tuple[str, str]]:
-    joined = {name for edge in edges for name in (edge.tail, edge.head)}
-    for scopes, boxes in groups.items():
-        loose = [box.name for box in boxes if box.name not in joined]
-        tied = [box.name for box in boxes if box.name in joined]
-        for one in loose:
-            for other in tied:
-                yield (other, one) if "connector" in scopes else (one, other)
-    for one in groups.get(("station",),()):
-      for other in groups.get(("connector",),()):
-        if one.name in joined and other.name in joined:
-          yield one.name, other.name
+def _scope(chart: model.Chart) -> tuple[str, ...]:
+    return tuple(sorted(set(chart.scopes)))
+
+
+def _above(chart_set: model.ChartSet, edges: Sequence[Edge]) -> Iterator[tuple[str, str]]:
+    """What meets nobody at the far ends; charts of the station above those of connectors."""
+    tied = {name for edge in edges for name in (edge.tail, edge.head)}
+    rows: list[list[str]] = [[], [], [], []]
+    for chart in chart_set.charts.values():
+        station = "station" in chart.scopes
+        row = (1 if station else 2) if chart.name in tied else (0 if station else 3)
+        rows[row].append(chart.name)
+    for upper, lower in pairwise(row for row in rows if row):
+        yield from product(upper, lower)
 
 
 def _heading(chart_set: model.ChartSet) -> Iterator[Line]:
     yield Line((Run("How the charts meet", "title"),))
-    if chart_set.description:
-        yield from wrap((Run(chart_set.description, "note"),), HEADING, hang=0)
+    yield from wrap((Run(chart_set.description, "note"),), HEADING, hang=0)
     yield Line()
-    solid = "solid: a signal, from the chart that raises it. dashed: a tag or a state, to the chart that asks for it."
-    yield Line((Run(solid, "grey"),))
-    for name, text in chart_set.guard_texts.items():
-        yield from wrap((Run(name, "strong"), Run(f" := {text}")), HEADING)
+    for sentence in _LEGEND:
+        yield Line((Run(sentence, "grey"),))
+    yield from guard_lines(chart_set.guard_texts.items())
     for name, value in chart_set.settings.items():
-        yield from wrap((Run("setting ", "grey"), Run(f"{name}: {model_text(value)}")), HEADING)
+        shown = str(value).lower() if isinstance(value, bool) else str(value)
+        yield from wrap((Run("setting ", "grey"), Run(name, "strong"), Run(f": {shown}")), HEADING)
     for kind, pins in (("input", chart_set.inputs), ("output", chart_set.outputs)):
         for pin in pins.values():
-            words = (Run(f"{kind} ", "grey"), Run(f"{pin.name} ({pin.scope})"), Run(f"  {pin.description}", "note"))
-            yield from wrap(words, HEADING)
-    yield from invariant_lines(chart_set.invariants, HEADING)
-
-
-def model_text(value: object) -> str:
-    """A value as YAML has it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+            what = (Run(pin.name, "strong"), Run(f" ({pin.scope})"), Run(f"  {pin.description}", "note"))
+            yield from wrap((Run(f"{kind} ", "grey"), *what), HEADING)
+    yield from invariant_lines(chart_set.invariants)
 
 
 # -- boxes -------------------------------------------------------------------------------------------
 
 
-def _box_lines(chart: model.Chart, chart_set: model.ChartSet, vocabulary: Vocabulary) -> Iterator[Line]:
+def _box(chart: model.Chart, chart_set: model.ChartSet, vocabulary: Vocabulary) -> Iterator[Line]:
     yield Line((Run(chart.name, "name"),))
-    yield from wrap((Run(chart.description, "note"),), WIDTH, hang=0)
+    yield from wrap((Run(chart.description, "note"),), _WIDTH, hang=0)
     rows = [(word, text) for word, text in _rows(chart, chart_set, vocabulary) if text]
     if rows:
         yield Line()
     for word, text in rows:
-        yield from wrap((Run(f"{word} ", "grey"), Run(text)), WIDTH)
+        yield from wrap((Run(f"{word} ", "grey"), Run(text)), _WIDTH)
 
 
 def _rows(chart: model.Chart, chart_set: model.ChartSet, vocabulary: Vocabulary) -> Iterator[tuple[str, str]]:
-    transitions = list(chart.transitions())
+    heard = [one for one in chart.transitions() if one.kind == "on"]
     calls = {*vocabulary.calls(), "ocpp.*"}
-    triggers = dict.fromkeys(one.trigger for one in transitions if one.kind == "on")
-    answered = [one for one in triggers if one in calls]
-    signals = chart_set.signals()
-    heard = [one for one in triggers if one not in signals and not one.startswith("ocpp.")]
-    acts = list(dict.fromkeys(use.name for use in model.uses(chart) if not use.raises))
-    sent = [one for one in acts if one.startswith("ocpp.") and one[5].isupper()]
-    shared = [name for name in _names(chart) if name in chart_set.guards and name not in chart.guards]
-    yield "answers", ", ".join(one.removeprefix("ocpp.") if one != "ocpp.*" else "any other call" for one in answered)
-    yield "sends", ", ".join(one.removeprefix("ocpp.") for one in sent)
-    yield "hears", by_subject(heard)
-    yield "does", by_subject(one for one in acts if one not in sent)
-    yield "asks", ", ".join(dict.fromkeys(shared))
+    answered = dict.fromkeys(one.trigger for one in heard if one.trigger in calls and one.reply)
+    done = dict.fromkeys(use.name for use in model.uses(chart) if not use.raises)
+    sent = [name for name in done if _is_ocpp(name)]
+    apart = {*answered, *chart_set.signals()}
+    yield "answers", ", ".join("any other call" if one == "ocpp.*" else _bare(one) for one in answered)
+    yield "sends", ", ".join(_bare(name) for name in sent)
+    yield (
+        "hears",
+        _by_subject(one.trigger for one in heard if one.trigger not in apart and not _is_answer(one)),
+    )
+    yield "does", _by_subject(name for name in done if name not in sent)
+    yield "asks", ", ".join(name for name in dict.fromkeys(_names(chart)) if name in chart_set.guards)
 
 
-def by_subject(words: Iterable[str]) -> str:
+def _bare(word: str) -> str:
+    return word.removeprefix("ocpp.")
+
+
+def _is_ocpp(word: str) -> bool:
+    """Whether it is a message: ocpp.Heartbeat, not ocpp.ignore_calls."""
+    return word.startswith("ocpp.") and _bare(word)[:1].isupper()
+
+
+def _is_answer(one: model.Transition) -> bool:
+    """Whether it is what became of a message that was sent: ocpp.Heartbeat.accepted."""
+    return _is_ocpp(one.trigger) and "." in _bare(one.trigger)
+
+
+def _by_subject(words: Iterable[str]) -> str:
     """`cable.plugged, cable.unplugged` is `cable.plugged/unplugged`."""
     subjects: dict[str, list[str]] = {}
-    for word in words:
+    for word in dict.fromkeys(words):
         subject, _, rest = word.partition(".")
         subjects.setdefault(subject, []).append(rest)
     return ", ".join(f"{subject}.{'/'.join(rest)}" for subject, rest in subjects.items())
@@ -125,36 +131,34 @@ def by_subject(words: Iterable[str]) -> str:
 
 
 def _edges(chart_set: model.ChartSet) -> Iterator[Edge]:
-    signals: dict[tuple[str, str], list[str]] = {}
-    asked: dict[tuple[str, str], list[str]] = {}
-    for chart in chart_set.charts.values():
-        raised = dict.fromkeys(use.name for use in model.uses(chart) if use.raises)
-        for other in chart_set.charts.values():
-            heard = {one.trigger for one in other.transitions()}
-            for name in raised:
-                if name in heard and other is not chart:
-                    signals.setdefault((chart.name, other.name), []).append(f"^ {name}")
-            for ref in _references(chart):
-                if other is not chart and _has(other, ref):
-                    words = asked.setdefault((other.name, chart.name), [])
-                    text = ref.partition(".")[2] or f"#{ref}"
-                    if text not in words:
-                        words.append(text)
-    for dashed, ways in ((False, signals), (True, asked)):
-        for (tail, head), words in ways.items():
-            text = Text(tuple(Line((Run(word),)) for word in words))
-            kind = "asked" if dashed else "signal"
-            upwards = chart_set.charts[tail].scopes==("connector",) and chart_set.charts[head].scopes==("station",)
-            yield Edge(f"{kind}-{tail}-{head}", tail, head, text, dashed=dashed, upwards=upwards)
+    for tail in chart_set.charts.values():
+        raised = dict.fromkeys(use.name for use in model.uses(tail) if use.raises)
+        for head in chart_set.charts.values():
+            if tail is head:
+                continue
+            heard = {one.trigger for one in head.transitions()}
+            signals = [f"^ {name}" for name in raised if name in heard]
+            asked = dict.fromkeys(_shown(ref) for ref in _references(head) if _has(tail, ref))
+            upwards = _scope(tail) == ("connector",) and _scope(head) == ("station",)
+            if signals:
+                yield Edge(f"{tail.name}-{head.name}", tail.name, head.name, _lines(signals), upwards=upwards)
+            if asked:
+                name, text = f"{tail.name}-{head.name}-asked", _lines(asked)
+                yield Edge(name, tail.name, head.name, text, kind="asked", upwards=upwards)
+
+
+def _lines(words: Iterable[str]) -> Text:
+    return Text(tuple(Line((Run(word),)) for word in words))
+
+
+def _shown(ref: str) -> str:
+    return ref.partition(".")[2] or f"#{ref}"
 
 
 def _expressions(chart: model.Chart) -> Iterator[model.Expr]:
     yield from chart.guards.values()
-    for one in chart.transitions():
-        if one.guard:
-            yield one.guard
-    for use in model.uses(chart):
-        yield from (value for _, value in use.arguments)
+    yield from (one.guard for one in chart.transitions() if one.guard)
+    yield from (value for use in model.uses(chart) for _, value in use.arguments)
 
 
 def _references(chart: model.Chart) -> Iterator[str]:
@@ -168,6 +172,7 @@ def _names(chart: model.Chart) -> Iterator[str]:
 
 
 def _has(chart: model.Chart, ref: str) -> bool:
+    """Whether `power.Closed` or `energy` is a state or a tag of the chart."""
     name, _, state = ref.partition(".")
     if state:
         return name == chart.name and state in chart.states

@@ -61,7 +61,7 @@ _EM = {
 _WIDTHS = {char: width / 1000 for width, chars in _EM.items() for char in chars}
 _DIGIT = 0.556
 _BOLD = 1.07
-_GLUE = ("and", "or", "not", "/", "^")
+_GLUE = ("and", "or", "not", "/", "^", "↩", "→")
 """Words that do not end a line: they belong to what follows."""
 
 
@@ -122,7 +122,9 @@ class Text:
         return sum(line.height for line in self.lines)
 
 
-def wrap(runs: Iterable[Run], limit: float, edge: str = "", *, hang: int = 10, gap: int = 0) -> Iterator[Line]:
+def wrap(
+    runs: Iterable[Run], limit: float, edge: str = "", *, hang: int = 10, gap: int = 0
+) -> Iterator[Line]:
     """Break at blanks into lines of at most `limit` px; all but the first are indented by `hang` px.
 
     A word that is longer than that has a line of its own.
@@ -131,12 +133,12 @@ def wrap(runs: Iterable[Run], limit: float, edge: str = "", *, hang: int = 10, g
     width, indent = 0.0, 0
     for word in _words(runs):
         if row and indent + width + Run(word.text.rstrip(), word.style).width > limit:
-            yield Line(_joined(row), edge, indent, 0 if indent else gap)
+            yield Line(_joined(row), edge, indent)
             row, width, indent = [], 0.0, hang
         row.append(word)
         width += word.width
     if row:
-        yield Line(_joined(row), edge, indent, 0 if indent else gap)
+        yield Line(_joined(row), edge, indent)
 
 
 def _words(runs: Iterable[Run]) -> Iterator[Run]:
@@ -145,7 +147,8 @@ def _words(runs: Iterable[Run]) -> Iterator[Run]:
         start = 0
         for end in (position + 1 for position, char in enumerate(run.text) if char == " "):
             word = run.text[start:end]
-            if word.strip() not in _GLUE and not run.text[end:].startswith(" "):
+            glued = word.split()[-1:] and word.split()[-1] in _GLUE
+            if not glued and not run.text[end:].startswith(" "):
                 yield Run(word, run.style)
                 start = end
         if start < len(run.text):
@@ -159,6 +162,8 @@ def _joined(row: Sequence[Run]) -> tuple[Run, ...]:
             joined[-1] = Run(joined[-1].text + run.text, run.style)
         else:
             joined.append(run)
+    while joined and not joined[-1].text.strip():
+        joined.pop()
     return (*joined[:-1], Run(joined[-1].text.rstrip(), joined[-1].style))
 
 

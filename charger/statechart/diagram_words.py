@@ -6,10 +6,14 @@ are those of the YAML, so that what is seen can be searched for.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from charger.statechart import model
 from charger.statechart.diagram_sheet import Run
+
+_PLAIN = re.compile(r"[\w.:+-]+\Z")
+"""What is seen to be one value without quotes."""
 
 
 def number(state: model.State, one: model.Transition) -> tuple[Run, ...]:
@@ -36,15 +40,15 @@ def parts(state: model.State, one: model.Transition) -> Iterator[tuple[Run, ...]
         yield (Run(f"↩ {_reply(one.reply)}", "strong"),)
     actions = [use for use in one.actions if not use.raises]
     if actions:
-        yield Run("/ "), acts(actions)
+        yield (Run(f"/ {acts(actions)}"),)
     for use in one.actions:
         if use.raises:
-            yield (acts([use]),)
+            yield (Run(acts([use])),)
 
 
-def acts(uses: Sequence[model.Use]) -> Run:
+def acts(uses: Sequence[model.Use]) -> str:
     """Actions, and signals behind a `^`."""
-    return Run(", ".join(("^ " if use.raises else "") + _call(use) for use in uses))
+    return ", ".join(("^ " if use.raises else "") + _call(use) for use in uses)
 
 
 def _rivals(state: model.State, one: model.Transition) -> list[model.Transition]:
@@ -88,7 +92,8 @@ def value_text(value: model.Value) -> str:
         case model.Const(value=bool(truth)):
             return str(truth).lower()
         case model.Const(value=const):
-            return str(const)
+            text = str(const)
+            return text if _PLAIN.match(text) else f"'{text}'"
         case model.EventField(name=name):
             return f"event.{name}"
         case model.Here():

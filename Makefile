@@ -1,0 +1,78 @@
+# Everything a person needs here. `make run` and `make test` set up what they need themselves.
+VENV := .venv
+PY := $(VENV)/bin/python
+CHARGER := $(VENV)/bin/charger
+STATION ?= stations/simulated.yaml
+CSMS_PORT ?= 9000
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check diagrams lint types accept bench lock clean system-run system-test
+
+help: ## Show this.
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/.run ## Run a station on simulated hardware against the demo Central System.
+	@echo "page of the station:        http://127.0.0.1:8016/"
+	@echo "page of the Central System: http://127.0.0.1:$(CSMS_PORT)/"
+	@$(CHARGER) csms --quiet --port $(CSMS_PORT) & csms=$$!; trap 'kill $$csms 2>/dev/null' EXIT INT TERM; \
+	$(CHARGER) run $(STATION)
+
+test: $(VENV)/.test ## Check style, types, charts and pictures, then run every test.
+	@$(MAKE) --no-print-directory lint types check
+	$(PY) -m pytest --cov --cov-report=term --chart-coverage
+
+lint: $(VENV)/.test ## Style.
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+
+types: $(VENV)/.test ## Types.
+	$(VENV)/bin/mypy
+
+check: $(VENV)/.run ## The charts and their pictures.
+	$(CHARGER) check charts
+	$(CHARGER) diagram --check
+
+diagrams: $(VENV)/.run ## Draw the charts anew.
+	$(CHARGER) diagram
+
+accept: $(VENV)/.test ## Take the findings as printed now for the expected ones; review the diff.
+	$(PY) -m pytest tests/statechart/test_checks.py tests/test_generated.py --accept -q
+
+bench: $(VENV)/.test ## Measure, beside a raw echo and a minimal charge point. Several minutes.
+	$(PY) bench/run.py
+
+lock: $(VENV)/.test ## Choose the newest allowed versions of every dependency.
+	$(PY) -m pip install -q 'pip-tools>=7.5'
+	$(PY) -m piptools compile -q -U $(LOCK) --extra build -o requirements.lock pyproject.toml
+	$(PY) -m piptools compile -q -U $(LOCK) --extra build --extra dev -c requirements.lock \
+	  -o requirements-dev.lock pyproject.toml
+LOCK := --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+clean: ## Remove what make made.
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .coverage
+
+# -- setting up ------------------------------------------------------------------------------------
+# The system's packages are installed only when something is missing, with sudo unless we are root.
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+APT = $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
+
+system-run:
+	@{ python3 -c 'import ensurepip, venv' && command -v dot; } >/dev/null 2>&1 || \
+	  { echo "installing Python's venv and graphviz …"; $(APT) python3 python3-venv graphviz fonts-dejavu-core >/dev/null; }
+
+system-test: system-run
+	@command -v chromium >/dev/null 2>&1 || \
+	  { echo "installing chromium, for the tests of the page …"; $(APT) chromium >/dev/null || \
+	    echo "no chromium: the tests of the page in a browser are skipped"; }
+
+$(VENV)/bin/python: | system-run
+	python3 -m venv $(VENV)
+
+$(VENV)/.run: requirements.lock pyproject.toml $(VENV)/bin/python
+	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test: requirements-dev.lock $(VENV)/.run | system-test
+	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
