@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -56,11 +57,16 @@ class App:
         if storage.recovered:
             LOG.error("%s", storage.recovered)
         self._clock = MonotonicClock()
+        world = settings.simulation
         self._hardware = SimulatedHardware(
             settings.plans,
+            power=world.power,
+            contactor_delay=world.contactor_delay,
+            lock_delay=world.lock_delay,
+            car_delay=world.car_delay,
+            plugged=world.plugged,
+            register=settings.data / "meters",
             clock=self._clock,
-            register=settings.data / "meter.json",
-            **settings.simulation,
         )
         try:
             self._driver = Driver(
@@ -94,17 +100,22 @@ class App:
             self._settings.plans,
             stored,
             self._settings.configuration,
-            seed=hash(self._settings.id),
+            seed=self._seed(),
         )
+
+    def _seed(self) -> int:
+        """Spreads stations that lost the same Central System; each comes back at its own moment."""
+        seed = self._settings.simulation.seed
+        return zlib.crc32(self._settings.id.encode()) if seed is None else seed
 
     def _central(self, post: Post) -> Central:
         settings = self._settings
         return CentralLink(
-            url=settings.central_url,
+            url=settings.central.url,
             identity=settings.id,
-            password=settings.password,
-            ca_file=settings.ca_file,
-            verify_hostname=settings.verify_hostname,
+            password=settings.central.password,
+            ca_file=settings.central.ca_file,
+            verify_hostname=settings.central.verify_hostname,
             post=post,
             on_frame=self._frame,
         )
@@ -124,10 +135,10 @@ class App:
             connectors=len(settings.plans),
             simulate=self._hardware.simulate,
         )
-        host, port = settings.panel
-        self._panel = Panel(source, host=host, port=port)
+        where = settings.panel
+        self._panel = Panel(source, host=where.host, port=where.port, token=where.token)
         await self._panel.start()
-        LOG.info("page and API at http://%s:%s/", host, port)
+        LOG.info("page and API at http://%s:%s/", where.host, where.port)
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -143,9 +154,9 @@ class App:
     async def _consume(self) -> None:
         while not (self._driver.restart or self._stopping):
             await self._wake.wait()
-            self._wake.clear()
-            while self._driver.pump(CHUNK):
-                await asyncio.sleep(0)
+            if not self._driver.pump(CHUNK):
+                self._wake.clear()
+            await asyncio.sleep(0)  # frames and edges have their turn between two chunks
         self._driver.pump()
 
     async def _close(self, panel: asyncio.Task[None]) -> None:
@@ -184,7 +195,7 @@ class App:
             "vendor": settings.identity.vendor,
             "model": settings.identity.model,
             "version": __version__,
-            "link": {"state": (link["path"] or [""])[0], "url": settings.central_url},
+            "link": {"state": (link["path"] or [""])[0], "url": settings.central.url},
             "registration": registration["state"],
             **status,
         }

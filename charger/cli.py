@@ -198,24 +198,18 @@ def draw(arguments: argparse.Namespace) -> int:
 
 def show_config(arguments: argparse.Namespace) -> int:
     """`charger config`: every setting, its value, and where it came from; secrets hidden."""
-    from charger.functions.configuration import Configuration
     from charger.functions.records import Records
     from charger.settings import effective
-    from charger.storage import SqliteStorage
+    from charger.station import configuration_of
+    from charger.storage import peek
 
     settings, checked = _load(_station_path(arguments.station))
-    rows = list(effective(settings))
-    stored = SqliteStorage.peek(settings.data)
-    configuration = Configuration(
-        Records(stored),
-        checked.charts.settings,
-        settings.configuration,
-        {"NumberOfConnectors": str(len(settings.plans))},
-    )
-    rows += [
-        (key.name, configuration.text(key.name), configuration.origin(key.name))
-        for key in configuration.offered()
-    ]
+    stored = peek(settings.data)
+    if stored is None:
+        print("the station runs: what the Central System wrote is in its GetConfiguration, not here\n")
+    records = Records(stored or [])
+    configuration = configuration_of(checked.charts, settings.plans, records, settings.configuration)
+    rows = effective(settings, configuration)
     wide, wider = max(len(row[0]) for row in rows), min(48, max(len(row[1]) for row in rows))
     for name, value, origin in rows:
         print(f"{name:<{wide}}  {value:<{wider}}  {origin}")
@@ -230,11 +224,6 @@ def run_csms(arguments: argparse.Namespace) -> int:
         if not arguments.quiet:
             print(line, flush=True)
 
-    print(
-        f"demo Central System: ws://{arguments.host}:{arguments.port}/ocpp/<station id>, "
-        f"page http://{arguments.host}:{arguments.port}/",
-        flush=True,
-    )
     try:
         asyncio.run(demo.serve(arguments.host, arguments.port, say))
     except KeyboardInterrupt:
@@ -278,7 +267,7 @@ def _check(folder: Path) -> Checked:
 def _settings(path: Path) -> tuple[Settings | None, list[Finding], dict[str, str]]:
     from charger.settings import load
 
-    return load(path, os.environ)
+    return load(path, os.environ, None)
 
 
 def _configuration(settings: Settings, checked: Checked) -> list[Finding]:

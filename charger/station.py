@@ -63,10 +63,7 @@ class Station:
         seed: int = 0,
     ) -> None:
         records = Records(stored)
-        fixed = {"NumberOfConnectors": str(len(plans))}
-        if all(plan.fixed for plan in plans):
-            fixed["UnlockConnectorOnEVSideDisconnect"] = "false"  # errata 3.84: there is nothing to unlock
-        self.configuration = Configuration(records, chart_set.settings, initial, fixed)
+        self.configuration = configuration_of(chart_set, plans, records, initial)
         self.situation = Situation(identity, plans, records, self.configuration, seed)
         self.ensemble = Ensemble(chart_set, vocabulary, len(plans), self.situation, observer)
         self.situation.charts = self.ensemble
@@ -80,8 +77,8 @@ class Station:
         """Take one event and come to rest.
 
         Raises:
-            Defect: a guard, an action or an invariant misbehaved. This object is of no use afterwards: open the
-                contactors, and build another from the durable facts.
+            Defect: a guard, an action or an invariant misbehaved. This object is of no use afterwards: open
+                the contactors, and build another from the durable facts.
         """
         situation = self.situation
         situation.now = event.moment
@@ -196,6 +193,19 @@ class Station:
             "offer_amps": wires.offered,
             "faults": _faults(situation.latched(number) | wires.faults),
         }
+
+
+def configuration_of(
+    chart_set: ChartSet,
+    plans: tuple[ConnectorPlan, ...],
+    records: Records,
+    initial: Mapping[str, str | None] | None,
+) -> Configuration:
+    """The configuration keys of a station: OCPP's, those of its charts, and what its hardware fixes."""
+    fixed = {"NumberOfConnectors": str(len(plans))}
+    if all(plan.fixed for plan in plans):
+        fixed["UnlockConnectorOnEVSideDisconnect"] = "false"  # errata 3.84: there is nothing to unlock
+    return Configuration(records, chart_set.settings, initial, fixed)
 
 
 def _faults(faults: Mapping[str, str]) -> list[dict[str, str]]:

@@ -146,6 +146,22 @@ class SqliteStorage:
         return _opened(self._path)
 
 
+def peek(folder: Path) -> list[Change] | None:
+    """The facts in a folder, for people to look at; None while a station runs on it.
+
+    Raises:
+        StorageError: they cannot be read.
+    """
+    if not (folder / FILE).exists():
+        return []
+    try:
+        storage = SqliteStorage(folder)
+    except FolderInUse:
+        return None
+    with closing(storage):
+        return storage.load()
+
+
 def _locked(path: Path) -> int:
     """Take the lock, and leave our pid in it for whoever comes second."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,12 +35,17 @@ SIMULATION = {
     "register": None,
 }
 SEEN: dict[tuple[str, int, int], set[bool | None]] = {}
-"""Chart, line and column of a transition → what happened to it in all tests: taken (None), guard true, false."""
+"""Chart, line and column of a transition → what happened to it in all tests: taken (None), guard true, false.
+Of the shipped charts only."""
 
 
 def observe(chart: str, transition: Transition, what: bool | None) -> None:
     """Chart coverage."""
     SEEN.setdefault((chart, transition.mark.line, transition.mark.column), set()).add(what)
+
+
+def _nobody(_chart: str, _transition: Transition, _what: bool | None) -> None:
+    """Other charts are not counted."""
 
 
 @cache
@@ -83,13 +88,20 @@ class CentralSystem:
     clock: VirtualClock
     post: ports.Post = lambda _event: None
     reachable: bool = True
+    deaf: bool = False
+    """Attempts to connect are not even refused."""
     linked: bool = False
     delay: float = 0.02
     answers: dict[str, Any] = field(default_factory=dict)
     """Action → payload, or a function of the request giving one; "error", "timeout" or None for silence."""
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     replies: dict[str, Any] = field(default_factory=dict)
-    pings: int = 0
+    attempts: list[float] = field(default_factory=list)
+    """When the station tried to connect, monotonic s."""
+    pings: list[float] = field(default_factory=list)
+    """When it pinged."""
+    times: list[float] = field(default_factory=list)
+    """When each of `sent` came, monotonic s."""
     _pending: list[ports.Call] = field(default_factory=list)
     _calls: int = 0
     _transactions: int = 0
@@ -97,11 +109,13 @@ class CentralSystem:
     def perform(self, command: ports.CentralCommand) -> None:
         match command:
             case ports.Connect():
-                self._later(self.delay, self._open)
+                self.attempts.append(self.clock.now().monotonic)
+                if not self.deaf:
+                    self._later(self.delay, self._open)
             case ports.Disconnect():
                 self.lose()
             case ports.Ping():
-                self.pings += 1
+                self.pings.append(self.clock.now().monotonic)
             case ports.Call() if not self.linked:
                 self._answered(command, "offline", {})
             case ports.Call():
@@ -139,9 +153,12 @@ class CentralSystem:
     def _transmit(self) -> None:
         call = self._pending[0]
         self.sent.append((call.action, dict(call.payload)))
-        answer = self.answers.get(call.action, self._usual(call.action))
+        self.times.append(self.clock.now().monotonic)
+        answer = self.answers[call.action] if call.action in self.answers else self._usual(call.action)
         if callable(answer):
             answer = answer(call.payload)
+        if answer is None:
+            return
         delay = call.timeout if answer == "timeout" else self.delay
         self._later(delay, lambda: self._answer(call, answer))
 
@@ -196,6 +213,9 @@ class Rig:
         self.configuration = configuration
         self.cs = CentralSystem(self.clock)
         self.steps: list[Any] = []
+        self.before: list[tuple[str, dict[str, Any]]] = []
+        """What the Central System got before the last power cut."""
+        self._observer = observe if charts == CHARTS else _nobody
         self.hardware = SimulatedHardware(self.plans, clock=self.clock, **SIMULATION | (simulation or {}))
         self.driver = Driver(
             self._station, self.storage, self.hardware, self._central, self.clock, self.steps.append
@@ -212,7 +232,7 @@ class Rig:
             self.plans,
             stored,
             self.configuration,
-            observe,
+            self._observer,
         )
 
     def _central(self, post: ports.Post) -> CentralSystem:
@@ -266,18 +286,47 @@ class Rig:
 
     def power_cut(self, seconds: float = 60.0, **changes: Any) -> Rig:
         """The power goes, and comes back: what is left is what was stored."""
-        self.clock = VirtualClock(self.clock.now().wall + seconds)
-        plugged = [n for n in range(1, len(self.plans) + 1) if self.hardware.describe(n)["cable"]["present"]]
-        simulation = {"plugged": tuple(plugged)} | changes.pop("simulation", {})
+        clock = VirtualClock(self.clock.now().wall + seconds)
+        numbers = range(1, len(self.plans) + 1)
+        plugged = tuple(n for n in numbers if self.hardware.describe(n)["cable"]["present"])
         rig = Rig(
             len(self.plans),
             fixed=self.plans[0].fixed,
             storage=self.storage,
-            clock=self.clock,
-            simulation=simulation,
+            clock=clock,
+            start=False,
+            simulation={"plugged": plugged} | changes.pop("simulation", {}),
             **{**self.configuration, **changes},
         )
+        for number in numbers:  # a meter does not forget
+            rig.hardware._outlets[number].energy = self.hardware.describe(number)["meter"]["energy_wh"]
+        rig.before = self.before + self.cs.sent
+        rig.cs._transactions = self.cs._transactions
+        rig.driver.start()
+        rig.after(5)
         return rig
+
+    def wires(self, name: str, connector: int | None = None, **fields: Any) -> None:
+        """The hardware reports something that the simulated world would not do by itself."""
+        self.driver.post(Event(name, connector, fields))
+        self.after(0.01)
+
+    def cut(self) -> None:
+        """The link breaks, and cannot be opened again."""
+        self.cs.reachable = False
+        self.cs.lose()
+        self.after(0.01)
+
+    def mend(self) -> None:
+        """It can; the longest wait between two attempts passes."""
+        self.cs.reachable = True
+        self.after(64)
+
+    def limit(self, connector: int, amps: float) -> None:
+        """The installation allows so much from now on, A per phase."""
+        outlet = self.facts.connectors[connector]
+        outlet.plan = replace(outlet.plan, max_current=amps)
+        self.wires("ev.ready" if outlet.ev_asks else "ev.paused", connector)
 
     # -- looks -------------------------------------------------------------------------------------------
 
@@ -287,8 +336,24 @@ class Rig:
 
     def told(self, connector: int = 1) -> list[str]:
         """The statuses told of a connector, in order."""
-        notices = self.sent("StatusNotification")
-        return [notice["status"] for notice in notices if notice["connectorId"] == connector]
+        return [notice["status"] for notice in self.notices(connector)]
+
+    def notices(self, connector: int = 1) -> list[dict[str, Any]]:
+        """The StatusNotifications of a connector, in order."""
+        return [notice for notice in self.sent("StatusNotification") if notice["connectorId"] == connector]
+
+    def when(self, *actions: str) -> list[float]:
+        """When these were sent, monotonic s."""
+        return [at for at, (action, _) in zip(self.cs.times, self.cs.sent, strict=True) if action in actions]
+
+    def log(self, *actions: str) -> list[str]:
+        """The names of what was sent, of these actions, in order; all without any."""
+        return [action for action, _ in self.cs.sent if not actions or action in actions]
+
+    def forget(self) -> None:
+        """What was sent so far is of no interest."""
+        self.cs.sent.clear()
+        self.cs.times.clear()
 
     def status(self, connector: int = 1) -> str:
         return self.driver.station.ensemble.status(connector)

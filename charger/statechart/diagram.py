@@ -49,8 +49,7 @@ class DotMissingError(Exception):
 
 def chart_dot(chart: Chart, chart_set: ChartSet) -> str:
     """The DOT text of a chart; the same for the same chart, wherever it is made."""
-    del chart_set  # a picture of one chart says nothing about the others
-    return _dot(chart_sheet(chart))
+    return _dot(chart_sheet(chart, chart_set))
 
 
 def chart_svg(chart: Chart, chart_set: ChartSet) -> str:
@@ -62,8 +61,7 @@ def chart_svg(chart: Chart, chart_set: ChartSet) -> str:
     Raises:
         DotMissingError: `dot` is not installed.
     """
-    del chart_set
-    return _svg(chart_sheet(chart))
+    return _svg(chart_sheet(chart, chart_set))
 
 
 def overview_dot(chart_set: ChartSet, vocabulary: Vocabulary) -> str:
@@ -126,7 +124,7 @@ def write(chart_set: ChartSet, vocabulary: Vocabulary, folder: Path) -> list[str
 def _sheets(chart_set: ChartSet, vocabulary: Vocabulary) -> dict[str, Sheet]:
     if OVERVIEW in chart_set.charts:
         raise ValueError(f"no chart can be named '{OVERVIEW}': that is the picture of all of them")
-    sheets = {name: chart_sheet(chart) for name, chart in chart_set.charts.items()}
+    sheets = {name: chart_sheet(chart, chart_set) for name, chart in chart_set.charts.items()}
     return sheets | {OVERVIEW: overview_sheet(chart_set, vocabulary)}
 
 

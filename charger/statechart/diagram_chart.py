@@ -1,14 +1,14 @@
 """One chart as a sheet: what a reviewer has to see, where it is written, and in which words.
 
-An edge is drawn where it helps the eye. The ways into a state that many others lead to (`FAN_IN`) are not:
-each of those says `→ Choosing` in its own box, because nobody follows ten lines into one point. Nothing is
-left out, nothing stands twice. Knows nothing of layout beyond what should lie above what.
+An edge is drawn where it helps the eye. Of the ways into a state that many others lead to (`FAN_IN`) only
+that from the sibling before it is: the others say `→ Choosing` in their own boxes, because nobody follows ten
+lines into one point. Nothing is left out, nothing stands twice. Knows of layout only what lies above what.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -17,7 +17,7 @@ from charger.statechart.diagram_sheet import Box, BoxKind, Edge, Group, Line, Ru
 from charger.statechart.diagram_words import acts, arrow, number, parts, transition
 
 FAN_IN = 4
-"""From so many states on, the ways into a state are written and not drawn."""
+"""So many states that lead to one are a crowd: their ways are written and not drawn."""
 WIDTHS = (215, 300, 400)
 """Px that a line may have: the first for which `LINES` suffice, or the last."""
 LINES = 9
@@ -38,9 +38,9 @@ STATUS_COLOURS = {
 """Fill of a state by its OCPP status; a state without one is white."""
 
 
-def chart_sheet(chart: model.Chart) -> Sheet:
-    """Everything that is written in a chart, arranged for drawing."""
-    return _Arranger(chart).sheet()
+def chart_sheet(chart: model.Chart, chart_set: model.ChartSet) -> Sheet:
+    """Everything that is written in a chart, and what it uses of index.yaml, arranged for drawing."""
+    return _Arranger(chart, chart_set).sheet()
 
 
 def is_junction(state: model.State) -> bool:
@@ -48,6 +48,19 @@ def is_junction(state: model.State) -> bool:
     ways = state.transitions
     plain = not (state.children or state.entry or state.exit or state.status or state.final)
     return plain and bool(ways) and all(one.kind == "always" for one in ways) and ways[-1].guard is None
+
+
+def shared_guards(chart: model.Chart, chart_set: model.ChartSet) -> dict[str, str]:
+    """The named guards of index.yaml that a chart relies on, and their texts."""
+    found: set[str] = set()
+    waiting = [(expr, set(chart.guards)) for expr in model.guards_of(chart)]
+    while waiting:
+        expr, own = waiting.pop()
+        names = {part.name for part in model.parts(expr) if isinstance(part, model.Name)}
+        new = (names & set(chart_set.guards)) - own - found
+        waiting += ((chart_set.guards[name], set()) for name in new)
+        found |= new
+    return {name: text for name, text in chart_set.guard_texts.items() if name in found}
 
 
 def scope_text(scopes: Iterable[str]) -> str:
@@ -63,10 +76,10 @@ def invariant_lines(invariants: Sequence[model.Invariant]) -> Iterator[Line]:
         yield from wrap((Run("promise ", "grey"), Run(one.text), *why), HEADING)
 
 
-def guard_lines(texts: Iterable[tuple[str, str]]) -> Iterator[Line]:
+def guard_lines(texts: Mapping[str, str], remark: str = "") -> Iterator[Line]:
     """Named guards."""
-    for name, text in texts:
-        yield from wrap((Run(name, "strong"), Run(f" := {text}")), HEADING)
+    for name, text in texts.items():
+        yield from wrap((Run(name, "strong"), Run(f" := {text}"), Run(f"  {remark}", "note")), HEADING)
 
 
 def _fitted(lines: Callable[[int], Iterable[Line]]) -> Text:
@@ -75,14 +88,19 @@ def _fitted(lines: Callable[[int], Iterable[Line]]) -> Text:
 
 
 class _Arranger:
-    def __init__(self, chart: model.Chart) -> None:
+    def __init__(self, chart: model.Chart, chart_set: model.ChartSet) -> None:
         self._chart = chart
+        self._shared = shared_guards(chart, chart_set)
         self._states = chart.states
         self._order = {name: place for place, name in enumerate(self._downwards(chart.root))}
         ways = {(one.source, one.target) for one in chart.transitions() if self._between_two(one)}
         counts = Counter(target for _, target in ways)
-        self._written = {target for target, count in counts.items() if count >= FAN_IN}
-        """The states into which no edge is drawn."""
+        crowded = {target for target, count in counts.items() if target and count >= FAN_IN}
+        self._before = {
+            target: self._nearest(target, {source for source, to in ways if to == target})
+            for target in crowded
+        }
+        """States with a crowd before them, and the sibling whose way is drawn nevertheless."""
 
     def sheet(self) -> Sheet:
         chart = self._chart
@@ -113,7 +131,15 @@ class _Arranger:
         return one.source not in other and one.target not in path
 
     def _is_drawn(self, one: model.Transition) -> bool:
-        return self._between_two(one) and one.target not in self._written
+        crowded = one.target in self._before and self._before[one.target] != one.source
+        return self._between_two(one) and not crowded
+
+    def _nearest(self, target: str, sources: set[str]) -> str:
+        """The last sibling above it that leads there; empty: none."""
+        parent = self._states[self._states[target].parent or ""]
+        siblings = self._children(parent)
+        before = siblings[: siblings.index(target)]
+        return next((name for name in reversed(before) if name in sources), "")
 
     def _edges(self) -> Iterator[Edge]:
         for state in self._states.values():
@@ -154,20 +180,13 @@ class _Arranger:
         return f"exit {name}" if lower else f"initial {name}"
 
     def _above(self, held: set[str]) -> Iterator[tuple[str, str]]:
-        """Dots on top, exits at the bottom; and a written way from sibling to sibling points downwards."""
+        """Dots on top, exits at the bottom."""
         for parent in self._states.values():
             for name in parent.children:
                 upper = self._end(name, lower=False)
                 yield f"initial {parent.name}", upper
                 if f"exit {parent.name}" in held:
                     yield upper, f"exit {parent.name}"
-            for one in parent.transitions:
-                if one.target and self._between_two(one) and not self._is_drawn(one):
-                    target = self._states[one.target]
-                    leaves = not (parent.children or target.children)
-                    forward = self._order[parent.name] < self._order[target.name]
-                    if leaves and forward and parent.parent == target.parent:
-                        yield parent.name, target.name
 
     # -- boxes -----------------------------------------------------------------------------------------
 
@@ -203,8 +222,9 @@ class _Arranger:
         if state.final:
             yield Line((Run("final", "grey"),))
         yield from wrap((Run(state.description, "note"),), width, hang=0)
-        if state.name in self._written:
-            yield from wrap((Run(f"from {', '.join(self._sources(state))}", "grey"),), width)
+        if state.name in self._before:
+            lead = "also from" if self._before[state.name] else "from"
+            yield from wrap((Run(f"{lead} {', '.join(self._sources(state))}", "grey"),), width)
         below = [
             *_acts_lines("entry", state.entry, width),
             *_acts_lines("exit", state.exit, width),
@@ -216,7 +236,7 @@ class _Arranger:
 
     def _sources(self, state: model.State) -> Iterable[str]:
         ways = (one for one in self._chart.transitions() if one.target == state.name)
-        return dict.fromkeys(one.source for one in ways if self._between_two(one))
+        return dict.fromkeys(one.source for one in ways if self._between_two(one) and not self._is_drawn(one))
 
     def _written_lines(self, state: model.State, width: int) -> Iterator[Line]:
         """The transitions that are not drawn; those with the same target together."""
@@ -257,7 +277,8 @@ class _Arranger:
         yield from wrap((Run(chart.description, "note"),), HEADING, hang=0)
         below = [
             *self._written_lines(chart.root, HEADING),
-            *guard_lines(chart.guard_texts.items()),
+            *guard_lines(chart.guard_texts),
+            *guard_lines(self._shared, "of index.yaml"),
             *invariant_lines(chart.invariants),
         ]
         if below:

@@ -205,24 +205,26 @@ def _label(edge: Edge, route: _Route) -> Iterator[str]:
     """White around the letters keeps them legible where another edge passes."""
     if route.label and edge.text.lines:
         yield '<g stroke="#ffffff" stroke-width="3" stroke-linejoin="round" paint-order="stroke">'
-        yield from _centred(edge.text, route.label)
+        yield from _centred(edge.text, route.label, drawn=True)
         yield "</g>"
 
 
 # -- text --------------------------------------------------------------------------------------------
 
 
-def _centred(text: Text, centre: Point) -> Iterator[str]:
-    return _text(text, centre[0] - text.width / 2, centre[1] - text.height / 2, text.width)
+def _centred(text: Text, centre: Point, *, drawn: bool = False) -> Iterator[str]:
+    left, top = centre[0] - text.width / 2, centre[1] - text.height / 2
+    return _text(text, left, top, text.width, drawn=drawn)
 
 
-def _text(text: Text, left: float, top: float, width: float) -> Iterator[str]:
-    """Lines that tell about an edge are in a group with its name; where it is not drawn, with its id."""
+def _text(text: Text, left: float, top: float, width: float, *, drawn: bool = False) -> Iterator[str]:
+    """Lines in groups that name their edge; of an edge that is not drawn the group has the id."""
     y = top
     for edge, lines in groupby(text.lines, key=lambda line: line.edge):
-        yield _open("", "words", edge=edge)
+        written = edge and not drawn
+        yield _open(f"edge-{edge}" if written else "", "edge" if written else "words", edge=edge)
         for line in lines:
-            yield _rule(left, y, width) if not line.runs else _words(line, left, y)
+            yield _words(line, left, y) if line.runs else _rule(left, y, width)
             y += line.height
         yield "</g>"
 

@@ -8,10 +8,10 @@ index.yaml and may be used anywhere is a word in the box, not an arrow.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise, product
+from itertools import product
 
 from charger.statechart import model
-from charger.statechart.diagram_chart import HEADING, guard_lines, invariant_lines, scope_text
+from charger.statechart.diagram_chart import HEADING, guard_lines, invariant_lines, scope_text, shared_guards
 from charger.statechart.diagram_sheet import Box, Edge, Group, Line, Run, Sheet, Text, wrap
 from charger.statechart.words import Vocabulary
 
@@ -46,15 +46,15 @@ def _scope(chart: model.Chart) -> tuple[str, ...]:
 
 
 def _above(chart_set: model.ChartSet, edges: Sequence[Edge]) -> Iterator[tuple[str, str]]:
-    """What meets nobody at the far ends; charts of the station above those of connectors."""
+    """What meets nobody at the far ends: charts of the station on top, those of connectors at the bottom."""
     tied = {name for edge in edges for name in (edge.tail, edge.head)}
     rows: list[list[str]] = [[], [], [], []]
     for chart in chart_set.charts.values():
         station = "station" in chart.scopes
         row = (1 if station else 2) if chart.name in tied else (0 if station else 3)
         rows[row].append(chart.name)
-    for upper, lower in pairwise(row for row in rows if row):
-        yield from product(upper, lower)
+    yield from product(rows[0], rows[1])
+    yield from product(rows[2], rows[3])
 
 
 def _heading(chart_set: model.ChartSet) -> Iterator[Line]:
@@ -63,7 +63,7 @@ def _heading(chart_set: model.ChartSet) -> Iterator[Line]:
     yield Line()
     for sentence in _LEGEND:
         yield Line((Run(sentence, "grey"),))
-    yield from guard_lines(chart_set.guard_texts.items())
+    yield from guard_lines(chart_set.guard_texts)
     for name, value in chart_set.settings.items():
         shown = str(value).lower() if isinstance(value, bool) else str(value)
         yield from wrap((Run("setting ", "grey"), Run(name, "strong"), Run(f": {shown}")), HEADING)
@@ -101,7 +101,7 @@ def _rows(chart: model.Chart, chart_set: model.ChartSet, vocabulary: Vocabulary)
         _by_subject(one.trigger for one in heard if one.trigger not in apart and not _is_answer(one)),
     )
     yield "does", _by_subject(name for name in done if name not in sent)
-    yield "asks", ", ".join(name for name in dict.fromkeys(_names(chart)) if name in chart_set.guards)
+    yield "asks", ", ".join(shared_guards(chart, chart_set))
 
 
 def _bare(word: str) -> str:
@@ -164,11 +164,6 @@ def _expressions(chart: model.Chart) -> Iterator[model.Expr]:
 def _references(chart: model.Chart) -> Iterator[str]:
     for expr in _expressions(chart):
         yield from (part.ref for part in model.parts(expr) if isinstance(part, model.In))
-
-
-def _names(chart: model.Chart) -> Iterator[str]:
-    for expr in _expressions(chart):
-        yield from (part.name for part in model.parts(expr) if isinstance(part, model.Name))
 
 
 def _has(chart: model.Chart, ref: str) -> bool:

@@ -61,7 +61,7 @@ _EM = {
 _WIDTHS = {char: width / 1000 for width, chars in _EM.items() for char in chars}
 _DIGIT = 0.556
 _BOLD = 1.07
-_GLUE = ("and", "or", "not", "/", "^", "↩", "→")
+_GLUE = {"and", "or", "not", "==", "!=", "<", "<=", ">", ">=", "/", "^", "↩", "→"}
 """Words that do not end a line: they belong to what follows."""
 
 
@@ -122,9 +122,7 @@ class Text:
         return sum(line.height for line in self.lines)
 
 
-def wrap(
-    runs: Iterable[Run], limit: float, edge: str = "", *, hang: int = 10, gap: int = 0
-) -> Iterator[Line]:
+def wrap(runs: Iterable[Run], limit: float, edge: str = "", *, hang: int = 10) -> Iterator[Line]:
     """Break at blanks into lines of at most `limit` px; all but the first are indented by `hang` px.
 
     A word that is longer than that has a line of its own.

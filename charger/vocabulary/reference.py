@@ -18,7 +18,7 @@ def render(vocabulary: Vocabulary) -> str:
 def _page(vocabulary: Vocabulary) -> Iterator[str]:
     yield "# Vocabulary"
     yield ""
-    yield "Every word that a chart may use. Generated from `charger/vocabulary/`; `make accept` writes it anew."
+    yield "Every word that a chart may use. Generated from charger/vocabulary/ by `make accept`."
     yield ""
     yield "A chart of the station may not use what is *connector*; a chart of a connector may use everything."
     yield from _table(
@@ -56,15 +56,15 @@ def _page(vocabulary: Vocabulary) -> Iterator[str]:
     yield from _table(
         *("Answers made by the program", ("Answer", "For", "Arguments", "Gives")),
         (
-            (f"`{word.name}`", ", ".join(sorted(word.calls)), _fields(word.arguments), word.description)
-            for word in vocabulary.answers.values()
+            (f"`{name}`", ", ".join(sorted(word.calls)), _fields(word.arguments), word.description)
+            for name, word in vocabulary.answers.items()
         ),
     )
     yield from _table(
         *("Configuration keys", ("Key", "Type", "Default", "Access", "Meaning")),
         (
-            (f"`{key.name}`", key.type, key.default or "(empty)", "RW" if key.writable else "R", key.description)
-            for key in KEYS.values()
+            (f"`{name}`", key.type, key.default or "-", "RW" if key.writable else "R", key.description)
+            for name, key in KEYS.items()
         ),
     )
 

@@ -1,0 +1,642 @@
+"""What station.yaml and the environment say of one station: read, checked, and frozen.
+
+Every mistake is a finding with its place and its remedy, all of them at once. Every value knows where it came
+from. Some can be given from outside; an empty variable counts as none, and relative paths are relative to the
+folder of station.yaml in both places:
+
+CHARGER_ID, CHARGER_CENTRAL_URL, CHARGER_PASSWORD, CHARGER_DATA, CHARGER_PANEL
+    win over id, central.url, central.password, data and panel.
+CHARGER_PANEL_TOKEN
+    what a client of a panel must know that others than this machine can reach. Not for files.
+
+Knows what a right value looks like, and builds nothing from it: that is for `app.py`.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, TypeVar
+from urllib.parse import urlsplit
+
+from charger.functions.configuration import KEYS, Configuration, Key
+from charger.functions.metering import MEASURANDS
+from charger.functions.records import Records
+from charger.functions.situation import ConnectorPlan, Identity
+from charger.statechart.findings import Finding, Mark, nearest, tidy
+from charger.statechart.reader import read_set
+from charger.statechart.source import Mapping as MappingNode
+from charger.statechart.source import Node, Scalar, Sequence, read_file
+
+IDENTITY: Final[Mapping[str, tuple[str, int]]] = {
+    "vendor": ("chargePointVendor", 20),
+    "model": ("chargePointModel", 20),
+    "serial_number": ("chargePointSerialNumber", 25),
+    "firmware_version": ("firmwareVersion", 50),
+    "iccid": ("iccid", 20),
+    "imsi": ("imsi", 20),
+    "meter_type": ("meterType", 25),
+    "meter_serial_number": ("meterSerialNumber", 25),
+    "charge_box_serial_number": ("chargeBoxSerialNumber", 25),
+}
+"""Key → its name in BootNotification.req and the characters that it may have (OCPP 1.6 §6.3)."""
+KEYS_OF_STATION: Final = (
+    *("id", *IDENTITY, "central", "charts", "data", "panel", "hardware", "connectors", "simulation"),
+    "configuration",
+)
+KEYS_OF_CENTRAL: Final = ("url", "password", "ca_file", "verify_hostname")
+KEYS_OF_CONNECTOR: Final = ("cable", "phases", "max_current")
+POWER: Final = 7400.0
+DELAYS: Final[Mapping[str, float]] = {"contactor_delay": 0.1, "lock_delay": 0.3, "car_delay": 0.2}
+KEYS_OF_SIMULATION: Final = ("power", *DELAYS, "plugged", "seed")
+VARIABLES: Final[Mapping[str, str]] = {
+    "id": "CHARGER_ID",
+    "central.url": "CHARGER_CENTRAL_URL",
+    "central.password": "CHARGER_PASSWORD",
+    "data": "CHARGER_DATA",
+    "panel": "CHARGER_PANEL",
+    "panel_token": "CHARGER_PANEL_TOKEN",
+}
+"""Setting → the variable that wins over the file."""
+SECRETS: Final = {"central.password", "panel_token"}
+HIDDEN: Final = "********"
+MOST_CONNECTORS: Final = 99
+
+_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})\Z")
+
+T = TypeVar("T")
+Extra = Mapping[str, str | int | float | bool]
+
+
+# -- what is known afterwards ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CentralSettings:
+    """The way to the Central System."""
+
+    url: str
+    """``ws://`` or ``wss://``; the id is still to be appended."""
+    password: str | None = field(default=None, repr=False)
+    ca_file: Path | None = None
+    verify_hostname: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PanelSettings:
+    """Where the panel listens."""
+
+    host: str
+    """Without the brackets of an IPv6 address."""
+    port: int
+    """0: any that is free."""
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """How the simulated hardware behaves; times in s."""
+
+    power: float
+    """W that a car draws."""
+    contactor_delay: float
+    lock_delay: float
+    car_delay: float
+    plugged: tuple[int, ...]
+    seed: int | None
+    """Of the station's random numbers; None: another one for every station."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One station."""
+
+    file: Path
+    id: str
+    identity: Identity
+    central: CentralSettings
+    charts: Path
+    data: Path
+    panel: PanelSettings | None
+    """None: off."""
+    hardware: str
+    """``simulated``."""
+    plans: tuple[ConnectorPlan, ...]
+    simulation: Simulation
+    configuration: dict[str, str | None]
+    """OCPP keys and settings of the charts: values at first boot; None: not offered."""
+    origins: Mapping[str, str] = field(repr=False)
+    """Setting (``central.url``) → ``station.yaml:4``, ``environment CHARGER_PASSWORD`` or ``default``."""
+    marks: Mapping[str, tuple[Mark, Mark]] = field(repr=False)
+    """Where the name and the value of each key of `configuration` stand."""
+
+
+def shipped(name: str) -> Path:
+    """The folder ``charts``, ``diagrams`` or ``stations`` that comes with the program."""
+    package = Path(__file__).parent
+    installed = package / "shipped" / name
+    return installed if installed.exists() else package.parent / name
+
+
+def load(
+    path: Path, environ: Mapping[str, str], extra_keys: Extra | None = None
+) -> tuple[Settings | None, list[Finding], dict[str, str]]:
+    """Read a station.
+
+    Args:
+        path: station.yaml.
+        environ: the variables of the process.
+        extra_keys: the settings of the charts, if they are known already; otherwise the keys of
+            `configuration` are still to be judged, by `check_configuration`.
+
+    Returns:
+        the settings, None if anything is wrong; what is wrong; the texts that it is wrong in.
+    """
+    source = read_file(path)
+    sources = {source.file: source.text}
+    if source.root is None and source.findings:
+        return None, source.findings, sources
+    reader = _Reader(path, environ, source.findings, sources)
+    settings = reader.station(source.root, Mark(source.file, 1, 1))
+    findings = reader.findings
+    if extra_keys is None and findings:
+        # Nobody will ask again, so ask the charts now: people want to hear of all mistakes at once.
+        there = (settings.charts / "index.yaml").is_file()
+        findings += check_configuration(settings, read_set(settings.charts)[0].settings if there else None)
+    elif extra_keys is not None:
+        findings += check_configuration(settings, extra_keys)
+    findings = tidy(findings)
+    return None if findings else settings, findings, sources
+
+
+def check_configuration(settings: Settings, extra_keys: Extra | None) -> list[Finding]:
+    """Judge the keys of `configuration`: each known, each with a value that it may have.
+
+    Args:
+        settings: of the station.
+        extra_keys: the settings of the charts with their defaults; None: they cannot be had, so a name that
+            OCPP does not know may be one of them.
+    """
+    fixed = {"NumberOfConnectors": str(len(settings.plans))}
+    names = {key.name for key in Configuration(Records(), extra_keys).offered()}
+    right: dict[str, str | None] = {}
+    findings = []
+    # Lists are checked against the lengths that go with them, so those come first.
+    for name in sorted(
+        settings.configuration, key=lambda name: name in KEYS and KEYS[name].check is not None
+    ):
+        value = settings.configuration[name]
+        configuration = Configuration(Records(), extra_keys, right, fixed)
+        at_name, at_value = settings.marks[name]
+        key = configuration.find(name) if name in names else None
+        if key is None:
+            if extra_keys is not None:
+                hint = nearest(name, names) or ": OCPP 1.6 §9 and the settings of the charts have none"
+                findings.append(
+                    Finding(at_name, "unknown-key", f"there is no configuration key '{name}'{hint}")
+                )
+        elif value is None and not key.optional:
+            message = f"{name}: every station has this key; null is for optional ones"
+            findings.append(Finding(at_value, "bad-setting", message))
+        elif name in fixed and value != fixed[name]:
+            message = f"{name}: follows from `connectors`, {fixed[name]} here: remove the line"
+            findings.append(Finding(at_value, "bad-setting", message))
+        elif value is not None and not configuration.valid(key, value):
+            message = f"{name}: '{value}' is not {_expected(key, configuration)}"
+            findings.append(Finding(at_value, "bad-setting", message))
+        else:
+            right[name] = value
+    return findings
+
+
+def _expected(key: Key, configuration: Configuration) -> str:
+    if key.type == "bool":
+        return "true or false"
+    if key.type == "int":
+        return f"a whole number from {key.low} to {min(key.high, 999_999_999)}"
+    length = f"{key.name}MaxLength"
+    if length in KEYS:
+        return f"a list of at most {configuration.number(length, 1)} of {', '.join(MEASURANDS)}"
+    last = configuration.number("NumberOfConnectors", 1)
+    return f"a list of items like NotApplicable or 1.RST, for connectors up to {last}"
+
+
+def effective(settings: Settings, configuration: Configuration | None = None) -> list[tuple[str, str, str]]:
+    """Every setting: its name, its value as shown to people (no secrets), and where it came from.
+
+    Args:
+        settings: of the station.
+        configuration: of the station, with the values that the Central System wrote; left out: as at first
+            boot, without the defaults of the charts.
+    """
+    payload = settings.identity.payload()
+    central, panel = settings.central, settings.panel
+    values: dict[str, object] = {
+        "id": settings.id,
+        **{key: payload.get(wire) for key, (wire, _) in IDENTITY.items()},
+        "central.url": central.url,
+        "central.password": central.password,
+        "central.ca_file": central.ca_file,
+        "central.verify_hostname": central.verify_hostname,
+        "charts": settings.charts,
+        "data": settings.data,
+        "panel": f"{panel.host}:{panel.port}" if panel else "off",
+        "panel_token": panel.token if panel else None,
+        "hardware": settings.hardware,
+    }
+    for number, plan in enumerate(settings.plans, start=1):
+        cable = "fixed cable" if plan.fixed else "socket with a lock"
+        phases = "1 phase" if plan.phases == 1 else f"{plan.phases} phases"
+        values[f"connectors.{number}"] = f"{cable}, {phases}, {plan.max_current:g} A"
+    for name in KEYS_OF_SIMULATION:
+        values[f"simulation.{name}"] = getattr(settings.simulation, name)
+    rows = [
+        (name, _shown(name, value), settings.origins.get(name, "default")) for name, value in values.items()
+    ]
+    fixed = {"NumberOfConnectors": str(len(settings.plans))}
+    registry = configuration or Configuration(Records(), None, settings.configuration, fixed)
+    offered = {key.name: (registry.text(key.name), registry.origin(key.name)) for key in registry.offered()}
+    for name, text in settings.configuration.items():
+        offered.setdefault(name, ("not offered" if text is None else text, "station.yaml"))
+    for name in sorted(offered):
+        text, origin = offered[name]
+        place = settings.origins.get(f"configuration.{name}", origin)
+        rows.append((f"configuration.{name}", text, place if origin == "station.yaml" else origin))
+    return rows
+
+
+def _shown(name: str, value: object) -> str:
+    if value is None:
+        return "not set"
+    if name in SECRETS:
+        return HIDDEN
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value)) or "none"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# -- reading -----------------------------------------------------------------------------------------------
+
+
+class _WrongError(Exception):
+    def __init__(self, message: str, rule: str = "bad-setting") -> None:
+        self.rule = rule
+        super().__init__(message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """A mapping in the file: what its settings are called, where it stands, what is in it."""
+
+    prefix: str
+    mark: Mark
+    nodes: Mapping[str, Node]
+
+
+class _Reader:
+    def __init__(
+        self, path: Path, environ: Mapping[str, str], findings: list[Finding], sources: dict[str, str]
+    ) -> None:
+        self.findings = findings
+        self._path = path
+        self._environ = environ
+        self._sources = sources
+        self._origins: dict[str, str] = {}
+
+    # -- one value -----------------------------------------------------------------------------------------
+
+    def report(self, mark: Mark, message: str, rule: str = "bad-setting") -> None:
+        self.findings.append(Finding(mark, rule, message))
+
+    def section(self, node: Node | None, name: str, known: tuple[str, ...], above: Mark) -> _Section:
+        """The values of a mapping by key; an empty one is left out."""
+        prefix = f"{name}." if name else ""
+        if node is None or (isinstance(node, Scalar) and node.value is None):
+            return _Section(prefix, above, {})
+        self._origins[name] = self._origin(node.mark)
+        if not isinstance(node, MappingNode):
+            self.report(node.mark, f"{name or 'a station'} is written as `key: value` pairs", "wrong-kind")
+            return _Section(prefix, node.mark, {})
+        nodes = {}
+        for key, value in node.items:
+            if key.raw in known:
+                nodes[key.raw] = value
+            else:
+                hint = nearest(key.raw, known) or f": known are {', '.join(known)}"
+                self.report(key.mark, f"{name or 'a station'} has no key '{key.raw}'{hint}", "unknown-key")
+        return _Section(prefix, node.mark, nodes)
+
+    def node(self, section: _Section, key: str) -> Node | None:
+        """The value of a key, from the environment if it is there."""
+        name = section.prefix + key
+        variable = VARIABLES.get(name, "")
+        text = self._environ.get(variable, "") if variable else ""
+        if not text:
+            return section.nodes.get(key)
+        mark = Mark(f"environment {variable}", 1, 1, len(text))
+        if name not in SECRETS:
+            self._sources[mark.file] = text
+        return Scalar(mark, text, text, quoted=True)
+
+    def take(self, section: _Section, key: str, parse: Callable[[Node], T], default: T) -> T:
+        """The value of a key as `parse` understands it; the default when it is left out, or wrong."""
+        name, node = section.prefix + key, self.node(section, key)
+        if node is None:
+            self._origins[name] = "default"
+            return default
+        self._origins[name] = self._origin(node.mark)
+        try:
+            if isinstance(node, Scalar) and node.value is None:
+                raise _WrongError("no value: write one, or remove the line", "wrong-kind")
+            return parse(node)
+        except _WrongError as wrong:
+            self.report(node.mark, f"{name}: {wrong}", wrong.rule)
+            return default
+
+    def need(self, section: _Section, key: str, parse: Callable[[Node], str], example: str) -> str:
+        """As `take`, of a key that must not be left out."""
+        if self.node(section, key) is None:
+            message = f"the key '{section.prefix}{key}' is missing: add for example `{key}: {example}`"
+            self.report(section.mark, message, "missing-key")
+        return self.take(section, key, parse, "")
+
+    def _origin(self, mark: Mark) -> str:
+        return mark.file if mark.file.startswith("environment ") else f"{self._path.name}:{mark.line}"
+
+    # -- the station ---------------------------------------------------------------------------------------
+
+    def station(self, root: Node | None, top: Mark) -> Settings:
+        station = self.section(root, "", KEYS_OF_STATION, top)
+        plans = self._plans(station)
+        identity = self.need(station, "id", _station_id, "CP001")
+        central = self._central(station)
+        node = self.node(station, "id")
+        if node is not None and ":" in identity and central.password is not None:
+            self.report(node.mark, "id: no ':' together with a password, whose user name it is (RFC 7617)")
+        configuration, marks = self._configuration(station)
+        return Settings(
+            file=self._path,
+            id=identity,
+            identity=self._identity(station),
+            central=central,
+            charts=self._charts(station, top),
+            data=self.take(station, "data", self._data, self._path.parent / "data"),
+            panel=self._panel(station),
+            hardware=self.take(station, "hardware", _hardware, "simulated"),
+            plans=plans,
+            simulation=self._simulation(station, len(plans)),
+            configuration=configuration,
+            origins=self._origins,
+            marks=marks,
+        )
+
+    def _identity(self, station: _Section) -> Identity:
+        vendor = self.need(station, "vendor", _text(20), "Example Inc.")
+        model = self.need(station, "model", _text(20), "Model 1")
+        extra = {}
+        for key, (wire, length) in IDENTITY.items():
+            value = self.take(station, key, _text(length), "") if key not in ("vendor", "model") else ""
+            if value:
+                extra[wire] = value
+        return Identity(vendor, model, extra)
+
+    def _central(self, station: _Section) -> CentralSettings:
+        central = self.section(station.nodes.get("central"), "central", KEYS_OF_CENTRAL, station.mark)
+        return CentralSettings(
+            url=self.need(central, "url", _url, "ws://127.0.0.1:9000/ocpp"),
+            password=self.take(central, "password", _text(500), None),
+            ca_file=self.take(central, "ca_file", self._existing_file, None),
+            verify_hostname=self.take(central, "verify_hostname", _boolean, default=True),
+        )
+
+    def _charts(self, station: _Section, top: Mark) -> Path:
+        folder = self.take(station, "charts", self._path_in, shipped("charts"))
+        if not (folder / "index.yaml").is_file():
+            node = station.nodes.get("charts")
+            message = f"charts: there is no {folder / 'index.yaml'}: name the folder that holds it"
+            self.report(node.mark if node else top, message, "missing-file")
+        return folder
+
+    def _panel(self, station: _Section) -> PanelSettings | None:
+        default: tuple[str, int] | None = ("127.0.0.1", 8016)
+        panel = self.take(station, "panel", _address, default)
+        token = self.take(station, "panel_token", _text(500), None)
+        if panel is None:
+            return None
+        node = self.node(station, "panel")
+        if node is not None and token is None and not _is_loopback(panel[0]):
+            message = f"panel: others can reach {panel[0]}: set CHARGER_PANEL_TOKEN, or use 127.0.0.1"
+            self.report(node.mark, message)
+        return PanelSettings(*panel, token)
+
+    def _plans(self, station: _Section) -> tuple[ConnectorPlan, ...]:
+        node = station.nodes.get("connectors")
+        if not isinstance(node, Sequence):
+            return (ConnectorPlan(),) * self.take(station, "connectors", _whole(1, MOST_CONNECTORS), 1)
+        self._origins["connectors"] = self._origin(node.mark)
+        if not 1 <= len(node.items) <= MOST_CONNECTORS:
+            self.report(node.mark, f"connectors: a station has 1 to {MOST_CONNECTORS}")
+        return tuple(self._plan(item, number) for number, item in enumerate(node.items, start=1))
+
+    def _plan(self, node: Node, number: int) -> ConnectorPlan:
+        section = self.section(node, f"connectors.{number}", KEYS_OF_CONNECTOR, node.mark)
+        plan = ConnectorPlan()
+        return ConnectorPlan(
+            fixed=self.take(section, "cable", _cable, plan.fixed),
+            phases=self.take(section, "phases", _phases, plan.phases),
+            max_current=self.take(section, "max_current", _number(6, 80, "A"), plan.max_current),
+        )
+
+    def _simulation(self, station: _Section, connectors: int) -> Simulation:
+        node = station.nodes.get("simulation")
+        section = self.section(node, "simulation", KEYS_OF_SIMULATION, station.mark)
+        delays = {
+            name: self.take(section, name, _number(0, 60, "s"), default) for name, default in DELAYS.items()
+        }
+        return Simulation(
+            power=self.take(section, "power", _number(0, 1_000_000, "W"), POWER),
+            plugged=self.take(section, "plugged", lambda node: self._plugged(node, connectors), ()),
+            seed=self.take(section, "seed", _whole(0, 2**31), None),
+            **delays,
+        )
+
+    def _plugged(self, node: Node, connectors: int) -> tuple[int, ...]:
+        if not isinstance(node, Sequence):
+            raise _WrongError("a list of connectors, like [1]", "wrong-kind")
+        numbers = []
+        for item in node.items:
+            number = item.value if isinstance(item, Scalar) else None
+            if isinstance(number, int) and not isinstance(number, bool) and 1 <= number <= connectors:
+                numbers.append(number)
+            else:
+                self.report(
+                    item.mark, f"simulation.plugged: no connector; they are numbered 1 to {connectors}"
+                )
+        return tuple(numbers)
+
+    def _configuration(self, station: _Section) -> tuple[dict[str, str | None], dict[str, tuple[Mark, Mark]]]:
+        node = station.nodes.get("configuration")
+        # Any name will do for now: the charts have a say in which ones there are.
+        names = {key.raw: key.mark for key, _ in node.items} if isinstance(node, MappingNode) else {}
+        section = self.section(node, "configuration", tuple(names), station.mark)
+        values: dict[str, str | None] = {}
+        for name, value in section.nodes.items():
+            self._origins[f"configuration.{name}"] = self._origin(value.mark)
+            try:
+                values[name] = _configured(value)
+            except _WrongError as wrong:
+                self.report(value.mark, f"{name}: {wrong}", wrong.rule)
+        return values, {name: (names[name], section.nodes[name].mark) for name in values}
+
+    # -- paths ---------------------------------------------------------------------------------------------
+
+    def _path_in(self, node: Node) -> Path:
+        return self._path.parent / _text(4000)(node)
+
+    def _existing_file(self, node: Node) -> Path:
+        path = self._path_in(node)
+        if not path.is_file():
+            raise _WrongError(f"there is no file {path}", "missing-file")
+        return path
+
+    def _data(self, node: Node) -> Path:
+        path = self._path_in(node)
+        if path.exists() and not path.is_dir():
+            raise _WrongError(f"{path} is a file; a folder is needed")
+        return path
+
+
+# -- what a value must look like ---------------------------------------------------------------------------
+
+
+def _scalar(node: Node, what: str) -> Scalar:
+    if not isinstance(node, Scalar):
+        raise _WrongError(f"{what} should stand here", "wrong-kind")
+    return node
+
+
+def _text(longest: int) -> Callable[[Node], str]:
+    def parse(node: Node) -> str:
+        scalar = _scalar(node, "a text")
+        if isinstance(scalar.value, bool):
+            raise _WrongError(f"a text should stand here; quote it if you mean '{scalar.raw}'", "wrong-kind")
+        text = scalar.raw  # as it was written: 1.10 is a version, not a number
+        if not text.strip():
+            raise _WrongError("empty: write a value, or remove the line")
+        if not text.isprintable():
+            raise _WrongError("one line of printable characters, please")
+        if len(text) > longest:
+            raise _WrongError(f"{len(text)} characters; at most {longest} are allowed")
+        return text
+
+    return parse
+
+
+def _number(low: float, high: float, unit: str) -> Callable[[Node], float]:
+    def parse(node: Node) -> float:
+        value = _scalar(node, "a number").value
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise _WrongError(f"a number should stand here, in {unit} and without the unit", "wrong-kind")
+        if not low <= value <= high:
+            raise _WrongError(f"{value:g} {unit} is out of range: from {low:g} to {high:g} {unit}")
+        return float(value)
+
+    return parse
+
+
+def _whole(low: int, high: int) -> Callable[[Node], int]:
+    def parse(node: Node) -> int:
+        value = _scalar(node, "a whole number").value
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise _WrongError("a whole number should stand here", "wrong-kind")
+        if not low <= value <= high:
+            raise _WrongError(f"{value} is out of range: from {low} to {high}")
+        return value
+
+    return parse
+
+
+def _boolean(node: Node) -> bool:
+    value = _scalar(node, "true or false").value
+    if not isinstance(value, bool):
+        raise _WrongError("true or false should stand here", "wrong-kind")
+    return value
+
+
+def _one_of(node: Node, words: tuple[str, ...]) -> str:
+    word = _text(500)(node)
+    if word not in words:
+        raise _WrongError(f"'{word}' is neither {' nor '.join(words)}{nearest(word, words)}")
+    return word
+
+
+def _cable(node: Node) -> bool:
+    return _one_of(node, ("fixed", "socket")) == "fixed"
+
+
+def _phases(node: Node) -> int:
+    return int(_one_of(node, ("1", "3")))
+
+
+def _hardware(node: Node) -> str:
+    if _one_of(node, ("simulated", "gpio")) == "gpio":
+        raise _WrongError("the GPIO adapter is not part of this version: write `hardware: simulated`")
+    return "simulated"
+
+
+def _station_id(node: Node) -> str:
+    identity = _text(255)(node)
+    if "/" in identity or identity in (".", ".."):
+        raise _WrongError(f"'{identity}' cannot be the last part of a URL: no '/', no '.' alone")
+    return identity
+
+
+def _url(node: Node) -> str:
+    url = _text(2000)(node)
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise _WrongError(f"'{url}': the host or the port is wrong; a port is a number up to 65535") from None
+    if parts.scheme not in ("ws", "wss"):
+        raise _WrongError(f"'{url}' is no WebSocket address: it begins with ws:// or wss://")
+    if not parts.hostname or port == 0 or " " in url:
+        raise _WrongError(f"'{url}' is no address: write it like ws://127.0.0.1:9000/ocpp")
+    if parts.username is not None:
+        raise _WrongError("no user or password in it: the id is the user, the password is central.password")
+    if parts.query or parts.fragment:
+        raise _WrongError(f"'{url}': nothing after '?' or '#', since the id is appended to it")
+    return url
+
+
+def _address(node: Node) -> tuple[str, int] | None:
+    text = _text(300)(node)
+    if text == "off":
+        return None
+    match = _ADDRESS.match(text)
+    if not match or int(match[2]) > 65535:
+        raise _WrongError(f"'{text}' is no address with a port: write it like 127.0.0.1:8016, or off")
+    return match[1].strip("[]"), int(match[2])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _configured(node: Node) -> str | None:
+    """A configuration value as the text that OCPP knows."""
+    if isinstance(node, Scalar):
+        return None if node.value is None else node.raw
+    if isinstance(node, Sequence):
+        items = [item.raw for item in node.items if isinstance(item, Scalar) and item.value is not None]
+        if len(items) == len(node.items):
+            return ",".join(items)
+    raise _WrongError("true, false, a number, a text or a list of them should stand here", "wrong-kind")
