@@ -82,8 +82,8 @@ def process(words: list[str], log: Path, cwd: Path, **pipes: int) -> Iterator[su
         one = subprocess.Popen(words, cwd=cwd, stderr=errors, stdout=pipes.pop("stdout", errors), **pipes)
     try:
         yield one
-        if one.poll() is not None:
-            raise BenchError(f"{' '.join(words)} ended by itself: {log.read_text()[-2000:]}")
+    except BenchError as error:
+        raise BenchError(f"{error}\n{' '.join(words)}:\n{log.read_text()[-2000:]}") from error
     finally:
         if one.poll() is None:
             one.terminate()

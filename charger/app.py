@@ -171,9 +171,9 @@ class App:
 
     def _stepped(self, step: Step) -> None:
         for move in step.moves:
-            if move.source != move.target:
+            if move.source and move.source != move.target:
                 where = f"{move.chart} {move.number}" if move.number else move.chart
-                LOG.info("%s: %s -> %s  %s", where, move.source or "·", move.target, step.event.name)
+                LOG.info("%s: %s -> %s  %s", where, move.source, move.target, step.event.name)
         if self._panel and (step.moves or step.commands):
             self._panel.published(step_as_json(step, times.to_text(self._driver.station.situation.time)))
 

@@ -253,8 +253,11 @@ def effective(settings: Settings, configuration: Configuration | None = None) ->
         values[f"connectors.{number}"] = f"{cable}, {phases}, {plan.max_current:g} A"
     for name in KEYS_OF_SIMULATION:
         values[f"simulation.{name}"] = getattr(settings.simulation, name)
+    origins = settings.origins
     rows = [
-        (name, _shown(name, value), settings.origins.get(name, "default")) for name, value in values.items()
+        # Of connectors that were only counted, the count is the origin.
+        (name, _shown(name, value), origins.get(name) or origins.get(name.partition(".")[0]) or "default")
+        for name, value in values.items()
     ]
     fixed = {"NumberOfConnectors": str(len(settings.plans))}
     registry = configuration or Configuration(Records(), None, settings.configuration, fixed)

@@ -83,7 +83,7 @@ class Station:
         situation = self.situation
         situation.now = event.moment
         try:
-            moves = self._moves(event)
+            event, moves = self._moves(event)
         except Exception as error:
             raise Defect(f"{event.name}: {error}") from error
         commands = [*situation.outbox]
@@ -95,20 +95,21 @@ class Station:
         self.trace.append(step)
         return step
 
-    def _moves(self, event: Event) -> list[Moved]:
+    def _moves(self, event: Event) -> tuple[Event, list[Moved]]:
+        """The event as the charts know it, and what moved."""
         if not self._started:
-            return self._before_start(event)
+            return event, self._before_start(event)
         if event.name == "ocpp.answered":
             answer = self._answer(event)
-            return self.ensemble.step(answer) if answer else []
+            return (answer, self.ensemble.step(answer)) if answer else (event, [])
         if event.call is not None:
             if self.situation.ignoring_calls:
-                return []
+                return event, []
             if event.name not in self._vocabulary.events:
                 self.situation.reply_error(event.call, "NotImplemented")
-                return []
+                return event, []
             event = replace(event, connector=self._addressed(event))
-        return self.ensemble.step(event)
+        return event, self.ensemble.step(event)
 
     def _before_start(self, event: Event) -> list[Moved]:
         if event.name == "station.started":

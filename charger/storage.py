@@ -147,19 +147,29 @@ class SqliteStorage:
 
 
 def peek(folder: Path) -> list[Change] | None:
-    """The facts in a folder, for people to look at; None while a station runs on it.
+    """The facts in a folder, for people to look at; None while a station runs on it. Repairs nothing.
 
     Raises:
         StorageError: they cannot be read.
     """
-    if not (folder / FILE).exists():
+    path = folder / FILE
+    if not path.exists():
         return []
     try:
-        storage = SqliteStorage(folder)
+        lock = _locked(folder / LOCK)
     except FolderInUse:
         return None
-    with closing(storage):
-        return storage.load()
+    except OSError as error:
+        raise _unusable(path, error) from error
+    try:
+        with closing(_opened(path)) as database:
+            return _facts(database)
+    except _DamagedError as damage:
+        raise StorageError(
+            f"{path} is damaged ({damage}): the next start of the station sets it aside"
+        ) from damage
+    finally:
+        os.close(lock)
 
 
 def _locked(path: Path) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,9 @@ from charger.functions.situation import ConnectorPlan, Identity
 from charger.functions.times import to_text
 from charger.hardware.simulated import SimulatedHardware
 from charger.ports import Change
-from charger.statechart import checks
+from charger.statechart import checks, ensemble
 from charger.statechart.event import Event
+from charger.statechart.machine import Machine, Move
 from charger.statechart.model import Transition
 from charger.station import Station
 from charger.vocabulary import build
@@ -48,11 +49,29 @@ def _nobody(_chart: str, _transition: Transition, _what: bool | None) -> None:
     """Other charts are not counted."""
 
 
+class _Shared(Machine):
+    """A compiled chart for every station of a test run: what it remembers depends on the chart alone."""
+
+    def initial(self) -> Move:
+        return self._initial
+
+    @cached_property
+    def _initial(self) -> Move:
+        return super().initial()
+
+
+_SHARED: dict[int, Machine] = {}
+"""By identity of the chart; compiling one takes longer than most tests."""
+ensemble.Machine = lambda chart: _SHARED.get(id(chart)) or Machine(chart)  # type: ignore[assignment,misc]
+
+
 @cache
 def checked(folder: Path = CHARTS) -> checks.Checked:
-    """Charts, read once."""
+    """Charts, read and compiled once."""
     found = checks.check(folder, build)
     assert not found.findings, found.findings
+    for chart in found.charts.charts.values():
+        _SHARED[id(chart)] = _Shared(chart)
     return found
 
 
@@ -93,7 +112,7 @@ class CentralSystem:
     linked: bool = False
     delay: float = 0.02
     answers: dict[str, Any] = field(default_factory=dict)
-    """Action → payload, or a function of the request giving one; "error", "timeout" or None for silence."""
+    """Action → payload, "error" or "timeout"; or a function of the request giving one of them."""
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     replies: dict[str, Any] = field(default_factory=dict)
     attempts: list[float] = field(default_factory=list)
@@ -157,8 +176,6 @@ class CentralSystem:
         answer = self.answers[call.action] if call.action in self.answers else self._usual(call.action)
         if callable(answer):
             answer = answer(call.payload)
-        if answer is None:
-            return
         delay = call.timeout if answer == "timeout" else self.delay
         self._later(delay, lambda: self._answer(call, answer))
 
@@ -250,7 +267,7 @@ class Rig:
             self.driver.pump()
         self.clock.advance(end - self.clock.now().monotonic)
 
-    def act(self, act: str, connector: int | None = None, **body: Any) -> None:
+    def act(self, act: str, connector: int | None = None, /, **body: Any) -> None:
         """Something a person does, and the second after."""
         self.hardware.simulate(act, connector, body)
         self.after(1)

@@ -13,7 +13,7 @@ import pytest
 
 from charger.errors import FolderInUse, StorageError, StorageFull
 from charger.ports import Change
-from charger.storage import CHECKPOINT_PAGES, SqliteStorage
+from charger.storage import CHECKPOINT_PAGES, SqliteStorage, peek
 
 PATIENCE = 30
 
@@ -440,3 +440,35 @@ def test_a_half_made_file_of_a_first_start_does_not_matter(tmp_path):
     (tmp_path / "charger.db.new").write_bytes(noise(5000))
     assert stored(tmp_path) == {}
     assert {file.name for file in tmp_path.iterdir()} == {"charger.db", "lock"}
+
+
+# -- looking -----------------------------------------------------------------------------------------------
+
+
+def test_people_may_look_at_the_facts_unless_a_station_runs_on_them(tmp_path):
+    assert peek(tmp_path / "nowhere") == []
+    assert not (tmp_path / "nowhere").exists()
+    with closing(SqliteStorage(tmp_path)) as storage:
+        storage.commit((fact(1),))
+        assert peek(tmp_path) is None
+    assert peek(tmp_path) == [fact(1)]
+    assert stored(tmp_path) == {("transaction", "000001"): fact(1).value}
+
+
+def test_looking_at_damage_does_not_tidy_it_away(tmp_path):
+    file = filled(tmp_path)
+    overwrite(file, 0, noise(100))
+    content = file.read_bytes()
+    with pytest.raises(StorageError, match=r"charger\.db is damaged \(.*\): the next start"):
+        peek(tmp_path)
+    assert file.read_bytes() == content
+    with closing(SqliteStorage(tmp_path)) as storage:
+        assert storage.recovered
+
+
+def test_looking_without_a_lock_is_refused(tmp_path):
+    filled(tmp_path, count=1)
+    (tmp_path / "lock").unlink()
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(StorageError, match="cannot be used: Is a directory"):
+        peek(tmp_path)

@@ -18,6 +18,9 @@ from charger.statechart.words import Vocabulary
 
 Rule = Callable[[ChartSet, Vocabulary], Iterator[Finding]]
 
+_NEED_EVERY_CHART = ("unknown-state", "unknown-tag", "unknown-signal", "unheard-signal", "call-without-owner")
+"""Rules that may find fault only because a chart could not be read; they wait until it can."""
+
 RULES: tuple[Rule, ...] = (*checks_names.RULES, *checks_behaviour.RULES)
 
 
@@ -56,4 +59,6 @@ def check(
     vocabulary = vocabulary_of(charts)
     for rule in RULES:
         findings.extend(rule(charts, vocabulary))
+    if charts.unread or not charts.charts:
+        findings = [finding for finding in findings if finding.rule not in _NEED_EVERY_CHART]
     return Checked(charts, vocabulary, tidy(findings))

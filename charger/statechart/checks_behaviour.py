@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 
 from charger.statechart import model
@@ -59,7 +59,7 @@ def _answered_everywhere(chart: Chart, call: str) -> Iterator[Finding]:
     for leaf in chart.leaves:
         open_to_all = False
         for transition in chart.candidates(leaf, key):
-            if transition.reply is None:
+            if transition.reply is None or transition.reply.pays:
                 message = f"{call} is not answered by this transition: add `reply`"
                 yield Finding(transition.mark, "call-unanswered", message)
                 open_to_all = True
@@ -91,9 +91,12 @@ def replies(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
 
 
 def _fits(reply: model.Reply, word: EventWord, vocabulary: Vocabulary) -> Iterator[Finding]:
+    known: Iterable[str]
     match reply.kind:
+        case "later" if reply.pays:
+            known, message = (), f"the debt of {word.name} is paid with an answer, not with `later`"
         case "status" if reply.name not in (word.replies or ()):
-            known: frozenset[str] | tuple[str, ...] = word.replies or ()
+            known = word.replies or ()
             message = f"{word.name} cannot be answered with '{reply.name}'"
         case "error" if reply.name not in vocabulary.errors:
             known, message = vocabulary.errors, f"no CALLERROR code '{reply.name}'"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from charger.statechart import model
 from charger.statechart.evaluate import Evaluator
-from charger.statechart.findings import Finding, Mark, nearest
+from charger.statechart.findings import Finding, Mark, closest, nearest
 from charger.statechart.model import Chart, ChartSet
 from charger.statechart.words import Field, Scope, Vocabulary
 
@@ -39,7 +39,8 @@ def events(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
             name = transition.trigger
             if transition.kind != "on" or name in known:
                 continue
-            if name.partition(".")[0] in charts.charts and name.count(".") == 1:
+            like_a_signal = name.partition(".")[0] in charts.charts and name.count(".") == 1
+            if like_a_signal and closest(name, known) not in vocabulary.events:
                 message = f"nobody raises the signal '{name}'"
                 yield _unknown("signal", transition.trigger_mark, message, name, known)
             else:
@@ -58,7 +59,8 @@ def signals(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
                 message = f"'{use.name}' is an event of the vocabulary; a signal needs a name of its own"
                 yield Finding(use.mark, "signal-is-event", message)
             elif subject not in charts.charts or not word or "." in word:
-                message = f"a signal is named `chart.word`; there is no chart '{subject}'"
+                message = "a signal is named `chart.word`"
+                message += f"; there is no chart '{subject}'" if subject not in charts.charts else ""
                 yield _unknown("signal", use.mark, message, use.name, heard)
             elif use.name not in heard:
                 hint = nearest(use.name, (name for name in heard if name not in vocabulary.events))
@@ -66,7 +68,7 @@ def signals(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
 
 
 def actions(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
-    """unknown-action, unknown-argument, missing-argument, wrong-argument, wrong-scope."""
+    """unknown-action, unknown-argument, missing-argument, unknown-word, wrong-scope."""
     for chart in charts.charts.values():
         for use in model.uses(chart):
             if use.raises:

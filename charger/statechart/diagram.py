@@ -226,7 +226,7 @@ def _row(line: Line) -> str:
 
 def _markup(run: Run) -> str:
     look = LOOKS[run.style]
-    words = escape(run.text)
+    words = escape(run.text).replace("]", "&#93;")  # `dot` 2.43 chokes on a text that is only a bracket
     words = f"<B>{words}</B>" if look.bold else words
     words = f"<I>{words}</I>" if look.italic else words
     return f'<FONT POINT-SIZE="{look.size}" COLOR="{look.colour}">{words}</FONT>'

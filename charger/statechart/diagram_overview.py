@@ -122,9 +122,9 @@ def _by_subject(words: Iterable[str]) -> str:
     """`cable.plugged, cable.unplugged` is `cable.plugged/unplugged`."""
     subjects: dict[str, list[str]] = {}
     for word in dict.fromkeys(words):
-        subject, _, rest = word.partition(".")
-        subjects.setdefault(subject, []).append(rest)
-    return ", ".join(f"{subject}.{'/'.join(rest)}" for subject, rest in subjects.items())
+        subject, dot, rest = word.partition(".")
+        subjects.setdefault(subject + dot, []).append(rest)
+    return ", ".join(subject + "/".join(rest) for subject, rest in subjects.items())
 
 
 # -- edges -------------------------------------------------------------------------------------------
@@ -139,16 +139,18 @@ def _edges(chart_set: model.ChartSet) -> Iterator[Edge]:
             heard = {one.trigger for one in head.transitions()}
             signals = [f"^ {name}" for name in raised if name in heard]
             asked = dict.fromkeys(_shown(ref) for ref in _references(head) if _has(tail, ref))
-            upwards = _scope(tail) == ("connector",) and _scope(head) == ("station",)
             if signals:
-                yield Edge(f"{tail.name}-{head.name}", tail.name, head.name, _lines(signals), upwards=upwards)
+                yield _edge(f"{tail.name}-{head.name}", tail, head, signals)
             if asked:
-                name, text = f"{tail.name}-{head.name}-asked", _lines(asked)
-                yield Edge(name, tail.name, head.name, text, kind="asked", upwards=upwards)
+                yield _edge(f"{tail.name}-{head.name}-asked", tail, head, asked, asked=True)
 
 
-def _lines(words: Iterable[str]) -> Text:
-    return Text(tuple(Line((Run(word),)) for word in words))
+def _edge(
+    name: str, tail: model.Chart, head: model.Chart, words: Iterable[str], *, asked: bool = False
+) -> Edge:
+    text = Text(tuple(Line((Run(word),), name) for word in words))
+    upwards = _scope(tail) == ("connector",) and _scope(head) == ("station",)
+    return Edge(name, tail.name, head.name, text, kind="asked" if asked else "edge", upwards=upwards)
 
 
 def _shown(ref: str) -> str:

@@ -20,7 +20,7 @@ from charger.statechart.machine import Entered, Exited, Machine, Move, Taken
 from charger.statechart.words import Vocabulary
 
 STEP_BUDGET = 200
-"""Moves in one step; more is a loop."""
+"""Moves in one step for every connector; more is a loop."""
 WAKE = "wake"
 """Timers of ``clock.between``: a step without an event at both edges."""
 
@@ -191,7 +191,7 @@ class Ensemble:
 
     def _begin(self, event: Event) -> None:
         self.moves = []
-        self._budget = STEP_BUDGET
+        self._budget = STEP_BUDGET * max(1, len(self._statuses) - 1)
         self._event = event
 
     def _finish(self) -> list[Moved]:
@@ -396,8 +396,8 @@ class Ensemble:
         instance, state, running = found
         fields = {"key": key} if running.boundary is None else {"key": key, "time": running.boundary}
         self._event = replace(self._event, fields=fields)
-        if running.kind == "after":
-            running.due = None
+        if running.kind == "after" or (running.kind == "at" and isinstance(running.delay, model.OfFact)):
+            running.due, running.spent = None, True
         else:
             self._arm(key)
         if instance:
@@ -439,16 +439,12 @@ class Ensemble:
 
     def _rearm(self) -> None:
         for key, (instance, state, running) in list(self._timers.items()):
-            match running.delay:
-                case model.OfKey(key=name) if name in self._written:
-                    self._arm(key)
-                case model.OfFact() if running.kind == "at":
-                    if self._seconds(running.delay, instance, state) != running.seconds or self._clock_set:
-                        self._arm(key)
-                case _ if running.kind == "at" and self._clock_set:
-                    self._arm(key)
-                case _:
-                    pass
+            delay, by_clock = running.delay, running.kind == "at"
+            written = isinstance(delay, model.OfKey) and delay.key in self._written
+            instant = by_clock and isinstance(delay, model.OfFact)
+            another = instant and self._seconds(delay, instance, state) != running.seconds
+            if another or (not running.spent and (written or (by_clock and self._clock_set))):
+                self._arm(key)
         self._written.clear()
         self._clock_set = False
 

@@ -21,6 +21,8 @@ _TOKEN = re.compile(
 )
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)\Z")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_DEEPEST = 50
+"""Of brackets and ``not`` in each other; nobody can read more."""
 _QUANTIFIERS = ("in", "any", "all", "one", "first")
 _FACT = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+\Z")
 _KEY = re.compile(r"[A-Z]\w*\Z")
@@ -63,6 +65,7 @@ class _Parser:
                 raise ExpressionError(token.mark, f"'{token.text}' has no meaning in a guard")
             self._tokens.append(token)
         self._next = 0
+        self._depth = 0
 
     def whole(self) -> model.Expr:
         expr = self._or()
@@ -112,6 +115,14 @@ class _Parser:
         return items[0] if len(items) == 1 else make(items[0].mark, tuple(items))
 
     def _not(self) -> model.Expr:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise ExpressionError(self._mark, f"nested more than {_DEEPEST} levels deep: name parts of it")
+        expr = self._negated()
+        self._depth -= 1
+        return expr
+
+    def _negated(self) -> model.Expr:
         token = self._accept("not")
         if token:
             return model.Not(token.mark, self._not())
@@ -152,16 +163,22 @@ class _Parser:
 
     def _function(self, token: _Token) -> model.Value:
         if token.text in _QUANTIFIERS:
-            ref = self._take("a state or a tag")
-            return model.In(token.mark, token.text, ref.text)  # type: ignore[arg-type]
+            ref = self._reference("a state or a tag")
+            return model.In(token.mark, token.text, ref)  # type: ignore[arg-type]
         if token.text == "tries":
-            return model.Tries(token.mark, self._take("a state").text)
+            return model.Tries(token.mark, self._reference("a state"))
         if token.text == "clock.between":
             start = self._time()
             self._expect(",")
             return model.Between(token.mark, start, self._time())
         known = "in, any, all, one, first, tries, clock.between"
         raise ExpressionError(token.mark, f"no function '{token.text}'; there are {known}")
+
+    def _reference(self, what: str) -> str:
+        token = self._take(what)
+        if token.kind != "word":
+            raise ExpressionError(token.mark, f"'{token.text}' is not {what}")
+        return token.text
 
     def _time(self) -> int:
         token = self._take("a time like 22:00")
@@ -235,8 +252,8 @@ def parse_delay(text: str, mark: Mark, *, clock: bool = False) -> model.Delay:
         if not 0 < first <= limit:
             raise ExpressionError(mark, "backoff: first is more than nothing and at most limit")
         return model.Backoff(first, limit, jitter)
-    key, _, factor = (part.strip() for part in text.partition("*"))
-    if _KEY.match(key) and (not factor or (_FACT.match(factor) and not clock)):
+    key, star, factor = (part.strip() for part in text.partition("*"))
+    if _KEY.match(key) and (not star or (_FACT.match(factor) and not clock)):
         return model.OfKey(key, factor or None)
     if _FACT.match(text):
         return model.OfFact(text)

@@ -44,11 +44,17 @@ class Finding:
         return f"{mark.file}:{mark.line}:{mark.column}: {self.severity}: {self.message} [{self.rule}]"
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`` — did you mean 'x'?``, or nothing when no known word is near."""
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is most like this one, if any is."""
     candidates = {name.lower(): name for name in sorted(known, reverse=True)}
     found = difflib.get_close_matches(word.lower(), candidates, n=1, cutoff=0.6)
-    return f" — did you mean '{candidates[found[0]]}'?" if found else ""
+    return candidates[found[0]] if found else None
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """`` — did you mean 'x'?``, or nothing when no known word is near."""
+    found = closest(word, known)
+    return f" — did you mean '{found}'?" if found else ""
 
 
 def tidy(findings: Iterable[Finding]) -> list[Finding]:

@@ -314,7 +314,8 @@ class Chart:
         """Where entering a state ends up."""
         state = self.states[name]
         while state.children:
-            state = self.states[state.initial or state.children[0]]
+            first = state.initial if state.initial in state.children else state.children[0]
+            state = self.states[first]
         return state.name
 
 
@@ -344,6 +345,8 @@ class ChartSet:
     invariants: tuple[Invariant, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict)
     """Text by file name, for carets."""
+    unread: frozenset[str] = frozenset()
+    """Charts listed in index.yaml of which nothing could be read."""
 
     def signals(self) -> dict[str, set[str]]:
         """Every signal raised, with the names of its fields."""

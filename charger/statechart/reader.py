@@ -76,7 +76,9 @@ class _SetReader:
         if root:
             reader.language(fields.get("language"), mark)
         guards, texts = reader.guards(fields.get("guards"))
-        charts = {chart.name: chart for chart in self._charts(reader, fields.get("charts"), mark)}
+        listed = self._listed(reader, fields.get("charts"), mark) if root else {}
+        found = (self._chart(name, at) for name, at in listed.items())
+        charts = {chart.name: chart for chart in found if chart}
         chart_set = model.ChartSet(
             mark=mark,
             description=reader.text(fields.get("description")),
@@ -88,6 +90,7 @@ class _SetReader:
             outputs=reader.pins(fields.get("outputs")),
             invariants=tuple(reader.invariants(fields.get("invariants"))),
             sources=self._sources,
+            unread=frozenset(listed) - charts.keys(),
         )
         return chart_set, self._findings
 
@@ -99,7 +102,7 @@ class _SetReader:
             self._findings.append(Finding(Mark(source.file, 1, 1), "wrong-kind", "the file is empty"))
         return source.root, source.file
 
-    def _charts(self, reader: _Reader, node: Node | None, index: Mark) -> Iterator[model.Chart]:
+    def _listed(self, reader: _Reader, node: Node | None, index: Mark) -> dict[str, Mark]:
         listed: dict[str, Mark] = {}
         for item in reader.sequence(node, "charts", index):
             name = reader.word(item, _LOWER_NAME, "a chart", "a word in lower case")
@@ -107,27 +110,24 @@ class _SetReader:
                 reader.report(item.mark, "duplicate-chart", f"'{name}' is listed twice")
             elif name:
                 listed[name] = item.mark
-                yield from self._chart(name, item.mark)
-        for path in sorted(self._folder.glob("*.yaml")):
+        for path in sorted(self._folder.glob("*.yaml")) if listed else ():
             if path.stem != "index" and path.stem not in listed:
                 reader.report(
                     Mark(f"{self._shown}/{path.name}", 1, 1),
                     "chart-not-listed",
                     "this file is not listed in index.yaml: add it to `charts`, or remove it",
                 )
+        return listed
 
-    def _chart(self, name: str, listed_at: Mark) -> Iterator[model.Chart]:
+    def _chart(self, name: str, listed_at: Mark) -> model.Chart | None:
         if not (self._folder / f"{name}.yaml").exists():
             known = [path.stem for path in self._folder.glob("*.yaml") if path.stem != "index"]
             self._findings.append(
                 Finding(listed_at, "unknown-chart", f"there is no file {name}.yaml{nearest(name, known)}")
             )
-            return
+            return None
         root, file = self._load(f"{name}.yaml")
-        if root is not None:
-            chart = _Reader(self._findings).chart(root, name, Mark(file, 1, 1))
-            if chart:
-                yield chart
+        return _Reader(self._findings).chart(root, name, Mark(file, 1, 1)) if root else None
 
 
 class _Reader:
@@ -206,7 +206,7 @@ class _Reader:
     def language(self, node: Node | None, mark: Mark) -> None:
         if node is None:
             self.report(mark, "missing-key", f"the key 'language' is missing: write `language: {LANGUAGE}`")
-        elif not isinstance(node, Scalar) or node.value != LANGUAGE:
+        elif not isinstance(node, Scalar) or type(node.value) is not int or node.value != LANGUAGE:
             shown = node.raw if isinstance(node, Scalar) else "this"
             self.report(node.mark, "unknown-language", f"language {shown} is not known here; {LANGUAGE} is")
 
@@ -242,6 +242,10 @@ class _Reader:
             expr, text = self.guard(value)
             if name and expr:
                 guards[name], texts[name] = expr, text
+        for name in [name for name in guards if _asks_itself(name, guards)]:
+            mark = guards[name].mark
+            self.report(mark, "circular-guard", f"the guard '{name}' asks for itself")
+            guards[name] = _anything(mark)
         return guards, texts
 
     def guard(self, node: Node | None) -> tuple[model.Expr | None, str]:
@@ -250,15 +254,17 @@ class _Reader:
         if isinstance(node, Sequence):
             read = [self.guard(item) for item in node.items]
             exprs = tuple(expr for expr, _ in read if expr)
-            if not exprs:
+            if not node.items:
                 self.report(node.mark, "bad-expression", "a list of conditions has at least one")
-                return None, ""
+            if not exprs:
+                return _anything(node.mark), ""
             joined = " and ".join(f"({text})" if " or " in text else text for _, text in read)
             return (exprs[0] if len(exprs) == 1 else model.And(node.mark, exprs)), joined
         if not isinstance(node, Scalar) or node.value is None:
             self.report(node.mark, "bad-expression", "a condition should stand here")
-            return None, ""
-        return self._parsed(lambda: expressions.parse_guard(node.raw, node.mark)), " ".join(node.raw.split())
+            return _anything(node.mark), ""
+        expr = self._parsed(lambda: expressions.parse_guard(node.raw, node.mark))
+        return expr or _anything(node.mark), " ".join(node.raw.split())
 
     def invariants(self, node: Node | None) -> Iterator[model.Invariant]:
         for item in self.sequence(node, "invariants"):
@@ -313,11 +319,14 @@ class _Reader:
 
     def chart(self, node: Node, name: str, mark: Mark) -> model.Chart | None:
         fields = self.fields(node, CHART_KEYS, "a chart")
-        if not fields:
+        if not isinstance(node, Mapping):
+            if isinstance(node, Scalar) and node.value is None:
+                self.report(mark, "wrong-kind", "the file is empty")
             return None
         self.name_of(fields.get("chart"), name, mark)
-        scopes = self._scope(fields.get("scope"))
-        if not scopes and "scope" not in fields:
+        scope = fields.get("scope")
+        scopes = self._scope(scope)
+        if scope is None or (isinstance(scope, Sequence) and not scope.items):
             self.report(mark, "missing-key", "the key 'scope' is missing: station or connector")
         guards, texts = self.guards(fields.get("guards"))
         children = tuple(self._children(fields.get("states"), ""))
@@ -427,6 +436,8 @@ class _Reader:
     def _competing(
         self, kind: model.Kind, trigger: str, mark: Mark, node: Node, source: str, delay: model.Delay | None
     ) -> Iterator[model.Transition]:
+        if isinstance(node, Sequence) and not node.items:
+            self.report(node.mark, "empty-transition", "a list of transitions has at least one")
         for item in node.items if isinstance(node, Sequence) else (node,):
             yield self._transition(kind, trigger, mark, item, source, delay)
 
@@ -435,19 +446,20 @@ class _Reader:
     ) -> model.Transition:
         fields = (
             {"target": node}
-            if isinstance(node, Scalar)
+            if isinstance(node, Scalar) and node.value is not None
             else self.fields(node, TRANSITION_KEYS, "a transition")
         )
         guard, guard_text = self.guard(fields.get("guard"))
         target = fields.get("target")
-        if kind == "always" and target is None:
-            self.report(
-                node.mark, "missing-target", "`always` needs a target, or it would never come to rest"
-            )
-        if not fields or (isinstance(node, Scalar) and node.value is None):
-            self.report(
-                node.mark, "empty-transition", "a transition does something: target, reply or actions"
-            )
+        if isinstance(node, Scalar) or (isinstance(node, Mapping) and len(fields) == len(node.items)):
+            if not fields:
+                self.report(
+                    node.mark, "empty-transition", "a transition does something: target, reply or actions"
+                )
+            elif kind == "always" and target is None:
+                self.report(
+                    node.mark, "missing-target", "`always` needs a target, or it would never come to rest"
+                )
         return model.Transition(
             mark=node.mark,
             kind=kind,
@@ -515,3 +527,19 @@ class _Reader:
                 yield key.raw, expressions.parse_argument(value)
             else:
                 self.report(value.mark, "wrong-kind", f"the argument '{key.raw}' is one value")
+
+
+def _anything(mark: Mark) -> model.Expr:
+    """Stands for a condition that could not be read, so that it is neither missing nor always true."""
+    return model.EventField(mark, "connector")
+
+
+def _asks_itself(name: str, guards: dict[str, model.Expr]) -> bool:
+    todo, seen = [name], {name}
+    while todo:
+        asked = {part.name for part in model.parts(guards[todo.pop()]) if isinstance(part, model.Name)}
+        if name in asked:
+            return True
+        todo += [one for one in asked - seen if one in guards]
+        seen |= asked
+    return False

@@ -34,6 +34,10 @@ _HELP = {
     "target": "The state to go to; without it the state is not left.",
     "reply": "What the CALL is answered.",
     "actions": "What is done, in this order.",
+    "never": "A condition that is true at no rest.",
+    "whenever": "Actions, separated by commas, that are performed only while `then` holds.",
+    "then": "The condition that belongs to `whenever`.",
+    "home": "A state to which there is always a way back.",
 }
 
 
@@ -99,7 +103,7 @@ def chart_schema(vocabulary: Vocabulary) -> dict[str, Any]:
 
 def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
     described = {
-        key: ({**value, "description": _HELP[key]} if key in _HELP and "$ref" not in value else value)
+        key: {**({"allOf": [value]} if "$ref" in value else value), "description": _HELP[key]}
         for key, value in properties.items()
     }
     return {"type": "object", "properties": described, "additionalProperties": False}

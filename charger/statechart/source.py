@@ -113,8 +113,7 @@ def _explain_syntax(source: Source) -> None:
         for _ in yaml.parse(source.text, Loader=yaml.SafeLoader):
             pass
     except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        line, column = _place_of(error, source.text)
         parts = [getattr(error, "context", None), getattr(error, "problem", None)]
         what = ", ".join(part for part in parts if part) or "a character that YAML does not allow"
         hint = ""
@@ -125,6 +124,14 @@ def _explain_syntax(source: Source) -> None:
         source.findings.append(
             Finding(Mark(source.file, line, column), "yaml-syntax", f"not readable as YAML: {what}{hint}")
         )
+
+
+def _place_of(error: yaml.YAMLError, text: str) -> tuple[int, int]:
+    mark = getattr(error, "problem_mark", None)
+    if mark:
+        return mark.line + 1, mark.column + 1
+    before = text[: getattr(error, "position", 0)].splitlines() or [""]  # a forbidden character has no mark
+    return len(before), len(before[-1]) + 1
 
 
 def _line(text: str, number: int) -> str:

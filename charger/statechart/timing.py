@@ -30,12 +30,15 @@ class Running:
     """Monotonic s; None: not running now."""
     boundary: float | None = None
     """Of ``at``: the wall time (epoch s) it is for."""
+    spent: bool = False
+    """It ran out, and is of a kind that does so once."""
 
 
 def arm(timer: Running, seconds: float | None, now: Moment) -> None:
     """Set `due` (and `boundary`) for a delay of so many seconds; 0 or None means never."""
     timer.seconds = seconds
     timer.due = timer.boundary = None
+    timer.spent = False
     match timer.kind:
         case "at":
             _arm_at(timer, seconds, now)

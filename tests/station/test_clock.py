@@ -1,0 +1,74 @@
+"""The clock of the Central System (OCPP 1.6 §4.2, §4.6), and ours that may jump."""
+
+from __future__ import annotations
+
+import pytest
+from rig import Rig
+
+from charger.functions.times import to_seconds, to_text
+
+
+def test_heartbeat_sets_the_clock() -> None:
+    """§4.6: the station takes the time from Heartbeat.conf."""
+    rig = Rig()
+    rig.cs.answers["Heartbeat"] = {"currentTime": "2030-01-01T00:00:00+02:00"}
+    rig.after(300.02)
+    assert rig.facts.time == pytest.approx(to_seconds("2029-12-31T22:00:00Z"), abs=0.1)
+    rig.plug()
+    assert rig.notices()[-1]["timestamp"].startswith("2029-12-31T22:00:0")
+
+
+def test_durations_do_not_follow_the_wall_clock() -> None:
+    """Digest §2.3: durations are never computed from wall time."""
+    rig = Rig(ConnectionTimeOut="60")
+    rig.plug()
+    rig.clock.jump_wall(3600)
+    rig.after(30)
+    assert rig.status() == "Preparing"
+    rig.clock.jump_wall(-7200)
+    rig.after(30)
+    assert rig.status() == "Finishing"
+
+
+def test_clock_aligned_values_follow_a_clock_that_is_set() -> None:
+    """Digest §2.3: after a jump the next boundary counts from the new time."""
+    rig = Rig(1, ClockAlignedDataInterval="900")
+    rig.cs.answers["Heartbeat"] = {"currentTime": "2030-01-01T00:14:50Z"}
+    rig.after(320)
+    stamps = [value["meterValue"][0]["timestamp"] for value in rig.sent("MeterValues")]
+    assert stamps == ["2030-01-01T00:15:00.000Z"]
+
+
+def test_a_clock_set_back_over_a_boundary_reports_it_again() -> None:
+    """Digest §2.3: boundaries are those of the clock that is right."""
+    rig = Rig(1, ClockAlignedDataInterval="100")
+    rig.cs.answers["Heartbeat"] = lambda _: {"currentTime": to_text(rig.clock.now().wall - 30)}
+    rig.after(450)
+    stamps = [to_seconds(value["meterValue"][0]["timestamp"]) for value in rig.sent("MeterValues")]
+    assert [stamp and stamp - 1_800_000_000 for stamp in stamps] == [100, 200, 300, 300, 400]
+    times = rig.when("MeterValues")
+    assert times == pytest.approx([100.0, 200.0, 300.0, 330.0, 430.0], abs=0.1)
+
+
+def test_expiry_of_a_card_is_judged_by_the_time_of_the_central_system() -> None:
+    """§3.5.1: expiryDate passes on the clock that the Central System has set."""
+    rig = Rig(LocalPreAuthorize="true")
+    info = {"status": "Accepted", "expiryDate": to_text(rig.clock.now().wall + 1000)}
+    rig.cs.answers["Authorize"] = {"idTagInfo": info}
+    rig.swipe("TAG", 1)
+    rig.swipe("TAG", 1)  # cancels
+    rig.cs.answers["Heartbeat"] = {"currentTime": to_text(rig.clock.now().wall + 2000)}
+    rig.after(300)
+    rig.forget()
+    rig.swipe("TAG", 1)
+    assert rig.log("Authorize") == ["Authorize"]
+
+
+def test_times_are_read_with_any_offset_and_any_decimals() -> None:
+    """§3.15: fractional seconds and offsets are legal; a text that is no time is None."""
+    expected = 1_800_000_000.0
+    for text in ("2027-01-15T08:00:00Z", "2027-01-15T10:00:00.000000+02:00", " 2027-01-15T08:00:00 "):
+        assert to_seconds(text) == expected
+    assert to_seconds("yesterday") is None
+    assert to_seconds(17) is None
+    assert to_text(expected + 0.0625) == "2027-01-15T08:00:00.062Z"
