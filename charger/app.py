@@ -222,6 +222,7 @@ def step_as_json(step: Step, time: str) -> dict[str, Any]:
         "moves": [
             {"chart": move.chart, "connector": move.number, "from": move.source, "to": move.target}
             for move in step.moves
+            if move.source != move.target
         ],
         "commands": [repr(command) for command in step.commands],
     }

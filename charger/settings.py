@@ -95,6 +95,10 @@ class PanelSettings:
     """0: any that is free."""
     token: str | None = field(default=None, repr=False)
 
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
@@ -217,11 +221,10 @@ def _expected(key: Key, configuration: Configuration) -> str:
         return "true or false"
     if key.type == "int":
         return f"a whole number from {key.low} to {min(key.high, 999_999_999)}"
-    length = f"{key.name}MaxLength"
-    if length in KEYS:
-        return f"a list of at most {configuration.number(length, 1)} of {', '.join(MEASURANDS)}"
-    last = configuration.number("NumberOfConnectors", 1)
-    return f"a list of items like NotApplicable or 1.RST, for connectors up to {last}"
+    if key.name == "ConnectorPhaseRotation":
+        last = configuration.number("NumberOfConnectors", 1)
+        return f"a list of items like NotApplicable or 1.RST, for connectors up to {last}"
+    return f"a list of at most {configuration.number(f'{key.name}MaxLength', 1)} of {', '.join(MEASURANDS)}"
 
 
 def effective(settings: Settings, configuration: Configuration | None = None) -> list[tuple[str, str, str]]:
@@ -243,7 +246,7 @@ def effective(settings: Settings, configuration: Configuration | None = None) ->
         "central.verify_hostname": central.verify_hostname,
         "charts": settings.charts,
         "data": settings.data,
-        "panel": f"{panel.host}:{panel.port}" if panel else "off",
+        "panel": panel or "off",
         "panel_token": panel.token if panel else None,
         "hardware": settings.hardware,
     }
@@ -256,7 +259,7 @@ def effective(settings: Settings, configuration: Configuration | None = None) ->
     origins = settings.origins
     rows = [
         # Of connectors that were only counted, the count is the origin.
-        (name, _shown(name, value), origins.get(name) or origins.get(name.partition(".")[0]) or "default")
+        (name, _shown(name, value), origins.get(name) or origins[name.partition(".")[0]])
         for name, value in values.items()
     ]
     fixed = {"NumberOfConnectors": str(len(settings.plans))}

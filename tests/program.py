@@ -1,6 +1,6 @@
 """A station as a real process: command line, SQLite, WebSocket, HTTP. Nothing of it is in this process.
 
-Waiting is done on the station's own event stream and on the Central System's conversation, never by the clock.
+Waiting is done on the station's event stream and on the Central System's conversation, never by the clock.
 """
 
 from __future__ import annotations

@@ -211,11 +211,11 @@ class Situation:
         """ChangeAvailability said so, for this connector or for the station (§5.2)."""
         return any(self.records.get("availability", str(place)) for place in {0, number})
 
-    def known_tag(self) -> TagInfo | None:
-        """What is known here about the tag under consideration."""
+    def known(self, tag: str | None) -> TagInfo | None:
+        """What is known here about a tag."""
         if not self.configuration.value("AuthorizationCacheEnabled"):
             return None
-        return self.cache.find(self.considered.tag, self.time)
+        return self.cache.find(tag, self.time)
 
     def learn(self, info: TagInfo) -> None:
         """The Central System said something about a tag."""

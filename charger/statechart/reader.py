@@ -252,12 +252,11 @@ class _Reader:
         if node is None:
             return None, ""
         if isinstance(node, Sequence):
-            read = [self.guard(item) for item in node.items]
-            exprs = tuple(expr for expr, _ in read if expr)
             if not node.items:
                 self.report(node.mark, "bad-expression", "a list of conditions has at least one")
-            if not exprs:
                 return _anything(node.mark), ""
+            read = [self.guard(item) for item in node.items]
+            exprs = tuple(expr for expr, _ in read if expr)
             joined = " and ".join(f"({text})" if " or " in text else text for _, text in read)
             return (exprs[0] if len(exprs) == 1 else model.And(node.mark, exprs)), joined
         if not isinstance(node, Scalar) or node.value is None:

@@ -85,10 +85,16 @@ def group_runs_transaction(at: Situation, _here: int, _event: Event) -> bool:
     return any(one.parent for one in at.transactions.all())
 
 
+def _parent(at: Situation, tag: str | None) -> str | None:
+    """The parentIdTag of a tag: as Authorize.conf has just told it, else as it is known here."""
+    if at.considered.parent and same(at.considered.tag, tag):
+        return at.considered.parent
+    known = at.known(tag)
+    return known.parent if known else None
+
+
 def _group(at: Situation) -> Transaction | None:
-    considered = at.considered
-    known = at.known_tag()
-    parent = considered.parent or (known.parent if known else None)
+    parent = _parent(at, at.considered.tag)
     return next((one for one in at.transactions.all() if same(one.parent, parent)), None)
 
 
@@ -101,13 +107,13 @@ def tag_id(at: Situation, _here: int, _event: Event) -> str | None:
 @WORDS.fact("tag.known", scope=STATION)
 def tag_known(at: Situation, _here: int, _event: Event) -> bool:
     """The tag under consideration is in the Authorization Cache, whatever it says."""
-    return at.known_tag() is not None
+    return at.known(at.considered.tag) is not None
 
 
 @WORDS.fact("tag.known_valid", scope=STATION)
 def tag_known_valid(at: Situation, _here: int, _event: Event) -> bool:
     """The tag under consideration is in the Authorization Cache as Accepted, and has not expired."""
-    known = at.known_tag()
+    known = at.known(at.considered.tag)
     return known is not None and known.status == "Accepted"
 
 
@@ -251,10 +257,7 @@ def restart_reason(at: Situation, _here: int, _event: Event) -> str:
 def session_open(at: Situation, here: int, _event: Event, *, tag: str) -> None:
     """A tag is authorized for this connector."""
     connector = at.connectors[here]
-    connector.tag = tag
-    considered = at.considered
-    known = at.cache.find(tag, at.time)
-    connector.parent = considered.parent if same(considered.tag, tag) else known.parent if known else None
+    connector.tag, connector.parent = tag, _parent(at, tag)
 
 
 @WORDS.action("session.forget")

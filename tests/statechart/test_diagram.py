@@ -11,7 +11,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from charger.statechart import diagram, model, reader
@@ -242,6 +242,45 @@ def test_ways_into_a_crowded_state_are_written(crowd):
     assert said_of(svg, "E-Hub") == "far / wave"
     assert "Hub" not in words(group(svg, "state-E"))
     assert group(svg, "edge-A-B").find("{*}path") is not None
+
+
+@st.composite
+def charts(draw):
+    """Any tree of states, any transitions."""
+    count = draw(st.integers(1, 12))
+    parents = [""] + [draw(st.sampled_from(["", *(f"S{n}" for n in range(one))])) for one in range(1, count)]
+    names = [f"S{one}" for one in range(count)]
+    line = iter(range(1, 1000))
+    states = {}
+    for name, parent in [("", None), *zip(names, parents, strict=True)]:
+        children = tuple(one for one, around in zip(names, parents, strict=True) if around == name)
+        ways = []
+        for target in draw(st.lists(st.sampled_from(["", *names]), max_size=3)):
+            mark = reader.Mark("x", next(line), 1)
+            ways.append(
+                model.Transition(mark, "on", "some.event", mark, name, target=target or None, guard_text="x")
+            )
+        states[name] = model.State(
+            reader.Mark("x", next(line), 1),
+            name,
+            parent or None,
+            children=children,
+            initial=draw(st.sampled_from(children)) if children else None,
+            transitions=tuple(ways),
+        )
+    return model.Chart(reader.Mark("x", 1, 1), "any", ("station",), "", states)
+
+
+@needs_dot
+@settings(max_examples=30, deadline=None)
+@given(charts())
+def test_any_chart_can_be_drawn(chart):
+    chart_set = model.ChartSet(chart.mark, "", {"any": chart})
+    svg = ET.fromstring(diagram.chart_svg(chart, chart_set))
+    for state in filter(None, chart.states):
+        group(svg, f"state-{state}")
+    for one in chart.transitions():
+        group(svg, f"edge-{one.source or 'everywhere'}-{one.target or 'stay'}")
 
 
 def test_values_are_shown_as_they_are_written():
