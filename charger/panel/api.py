@@ -81,7 +81,7 @@ def _is_truth(value: Any) -> bool:
 # IdToken (OCPP 1.6 §7.28) has at most 20 characters, StatusNotification.info (§6.47) at most 50.
 ACTS: Mapping[str, Mapping[str, Field]] = {
     "plug": {},
-    "unplug": {},
+    "unplug": {"side": Field(lambda value: value == "ev", '"ev", for the car\'s end only', optional=True)},
     "ev": {"state": Field(lambda value: value in ("ready", "suspended"), '"ready" or "suspended"')},
     "fault": {
         "error_code": Field(lambda value: value in FAULTS, f"one of {', '.join(FAULTS)}"),

@@ -195,9 +195,12 @@ def _add(graph: graphviz.Digraph, group: Group) -> None:
                 inner.attr(id=part.id, label=_label(part.text), tooltip=tooltip, style="rounded,filled")
                 inner.attr(fillcolor=part.fill)
                 _add(inner, part)
-        elif part.kind in ("initial", "exit"):
-            width = "0.12" if part.kind == "initial" else "0.01"
-            graph.node(part.name, label="", shape="point", style="filled", width=width)
+        elif part.kind == "initial":
+            # Taller than the dot in it: a label on the same rank stays clear of the heading.
+            height = "0.42" if group.name else "0.12"
+            graph.node(part.name, label="", style="invis", width="0.12", height=height)
+        elif part.kind == "exit":
+            graph.node(part.name, label="", style="invis", width="0.01", height="0.01")
         else:
             style = "rounded,filled,dashed" if part.kind == "junction" else "rounded,filled"
             label = _label(part.text, PAD_X, PAD_Y)

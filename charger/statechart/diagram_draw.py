@@ -174,8 +174,7 @@ def _box(box: Box, places: _Layout) -> Iterator[str]:
         return
     yield _open(box.id, box.kind, tooltip=box.tooltip)
     if box.kind == "initial":
-        x, y = (left + right) / 2, (top + bottom) / 2
-        yield f'<circle cx="{_px(x)}" cy="{_px(y)}" r="4" fill="{_INK}"/>'
+        yield f'<circle cx="{_px((left + right) / 2)}" cy="{_px(bottom - 4)}" r="4" fill="{_INK}"/>'
     else:
         yield _rect(place, box.fill, box.kind)
         if box.kind == "junction":
