@@ -180,9 +180,10 @@ def draw(arguments: argparse.Namespace) -> int:
     if arguments.check:
         stale = diagram.stale(checked.charts, checked.vocabulary, out)
         for name in stale:
-            print(f"{_shown(out / name)}  stale")
+            print(f"{_shown(out / name)}.svg  stale")
         if stale:
-            print("draw them again: charger diagram")
+            given = f" {arguments.charts}" if arguments.charts else ""
+            print(f"draw them again: charger diagram{given}")
         return FINDINGS if stale else FINE
     out.mkdir(parents=True, exist_ok=True)
     try:
@@ -190,7 +191,7 @@ def draw(arguments: argparse.Namespace) -> int:
     except diagram.DotMissingError as error:
         raise UsageError(str(error)) from error
     for name in changed:
-        print(f"{_shown(out / name)}  changed")
+        print(f"{_shown(out / name)}.svg  changed")
     if not changed:
         print(f"{_shown(out)}: nothing changed")
     return FINE

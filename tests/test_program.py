@@ -1,9 +1,13 @@
 """The whole program as its users meet it: a process, a socket, a disk, a page."""
 
 import asyncio
+import contextlib
 import json
+import os
 import signal
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -159,12 +163,41 @@ def test_a_corrupt_database_is_kept_aside_and_reported(tmp_path: Path) -> None:
     database.close()
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_full_disk_stops_charging_safely_and_service_resumes(tmp_path: Path) -> None:
+    """Nothing is acknowledged that is not stored."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", str(disk)], check=True)
+
+    async def story() -> None:
+        async with running(tmp_path / "station", data=str(disk / "data")) as station:
+            await _in_charging(station)
+            filler = disk / "filler"
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(1024))
+            await station.swipe("TAG")
+            full = await station.connector_until("Faulted")
+            assert full["contactor"] == "open"
+            status = await station.status()
+            assert status["faults"] == [{"error_code": "InternalError", "info": "storage"}]
+            assert not station.said("StopTransaction")
+            filler.unlink()
+            [stop] = await station.until(lambda: station.said("StopTransaction"))
+            assert (stop["transactionId"], stop["reason"]) == (1, "Local")
+            await station.connector_until("Preparing")
+
+    try:
+        asyncio.run(story())
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
 def test_a_second_station_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     async def story() -> str:
         async with running(tmp_path) as station:
             second = Program(tmp_path / "second", station.central, data=str(tmp_path / "data"))
-            import sys
-
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "charger", "run", str(second.file)),
                 stdout=asyncio.subprocess.PIPE,

@@ -196,9 +196,7 @@ def _add(graph: graphviz.Digraph, group: Group) -> None:
                 inner.attr(fillcolor=part.fill)
                 _add(inner, part)
         elif part.kind == "initial":
-            # Taller than the dot in it: a label on the same rank stays clear of the heading.
-            height = "0.42" if group.name else "0.12"
-            graph.node(part.name, label="", style="invis", width="0.12", height=height)
+            graph.node(part.name, label="", style="invis", width="0.12", height=f"{(9 + part.room) / 72:.3f}")
         elif part.kind == "exit":
             graph.node(part.name, label="", style="invis", width="0.01", height="0.01")
         else:

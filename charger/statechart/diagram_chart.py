@@ -191,7 +191,7 @@ class _Arranger:
     # -- boxes -----------------------------------------------------------------------------------------
 
     def _inside(self, parent: model.State, held: set[str]) -> Iterator[Box | Group]:
-        yield Box(f"initial {parent.name}", "initial")
+        yield Box(f"initial {parent.name}", "initial", room=21 if self._is_entered(parent) else 0)
         if f"exit {parent.name}" in held:
             yield Box(f"exit {parent.name}", "exit")
         for name in self._children(parent):
@@ -204,6 +204,15 @@ class _Arranger:
             else:
                 kind: BoxKind = "junction" if is_junction(state) else "state"
                 yield Box(name, kind, identity, text, fill, why)
+
+    def _is_entered(self, state: model.State) -> bool:
+        """Whether an edge passes the dot on its way to a state within: its label is beside the dot."""
+        ways = ((one.source, one.target) for one in self._chart.transitions() if self._is_drawn(one))
+        path = self._chart.path
+        return any(
+            target and target != state.name and state.name in path(target) and state.name not in path(source)
+            for source, target in ways
+        )
 
     def _fill(self, state: model.State) -> str:
         if state.children:

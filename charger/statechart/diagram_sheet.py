@@ -183,6 +183,8 @@ class Box:
     text: Text = field(default_factory=Text)
     fill: str = "#ffffff"
     tooltip: str = ""
+    room: int = 0
+    """Px left free above a dot, for the label of an edge that passes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,7 +169,6 @@ def test_text_over_several_lines_is_marked_where_it_begins() -> None:
         ("a: !!str 1\n", [("yaml-tag", 1, 4)]),
         ("? [a]\n: 1\n", [("key-not-text", 1, 3)]),
         ("? {a: b}\n: 1\n", [("key-not-text", 1, 3)]),
-        ("{: 1}\n", [("key-not-text", 1, 2)]),
         ("? \n: 1\n", [("key-not-text", 1, 2)]),
         ("a: 1\n---\nb: 2\n", [("yaml-documents", 2, 1)]),
     ],
