@@ -178,9 +178,8 @@ def test_a_full_disk_stops_charging_safely_and_service_resumes(tmp_path: Path) -
                 while True:
                     file.write(bytes(1024))
             await station.swipe("TAG")
-            full = await station.connector_until("Faulted")
-            assert full["contactor"] == "open"
-            status = await station.status()
+            await station.connector_until("Faulted")
+            status = await station.status_until(lambda status: status["connectors"][0]["contactor"] == "open")
             assert status["faults"] == [{"error_code": "InternalError", "info": "storage"}]
             assert not station.said("StopTransaction")
             filler.unlink()
