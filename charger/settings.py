@@ -14,14 +14,12 @@ Knows what a right value looks like, and builds nothing from it: that is for `ap
 
 from __future__ import annotations
 
-import ipaddress
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
-from urllib.parse import urlsplit
 
+from charger import settings_values as values
 from charger.functions.configuration import KEYS, Configuration, Key
 from charger.functions.metering import MEASURANDS
 from charger.functions.records import Records
@@ -65,7 +63,6 @@ SECRETS: Final = {"central.password", "panel_token"}
 HIDDEN: Final = "********"
 MOST_CONNECTORS: Final = 99
 
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})\Z")
 
 T = TypeVar("T")
 Extra = Mapping[str, str | int | float | bool]
@@ -237,7 +234,7 @@ def effective(settings: Settings, configuration: Configuration | None = None) ->
     """
     payload = settings.identity.payload()
     central, panel = settings.central, settings.panel
-    values: dict[str, object] = {
+    shown: dict[str, object] = {
         "id": settings.id,
         **{key: payload.get(wire) for key, (wire, _) in IDENTITY.items()},
         "central.url": central.url,
@@ -253,14 +250,14 @@ def effective(settings: Settings, configuration: Configuration | None = None) ->
     for number, plan in enumerate(settings.plans, start=1):
         cable = "fixed cable" if plan.fixed else "socket with a lock"
         phases = "1 phase" if plan.phases == 1 else f"{plan.phases} phases"
-        values[f"connectors.{number}"] = f"{cable}, {phases}, {plan.max_current:g} A"
+        shown[f"connectors.{number}"] = f"{cable}, {phases}, {plan.max_current:g} A"
     for name in KEYS_OF_SIMULATION:
-        values[f"simulation.{name}"] = getattr(settings.simulation, name)
+        shown[f"simulation.{name}"] = getattr(settings.simulation, name)
     origins = settings.origins
     rows = [
         # Of connectors that were only counted, the count is the origin.
         (name, _shown(name, value), origins.get(name) or origins[name.partition(".")[0]])
-        for name, value in values.items()
+        for name, value in shown.items()
     ]
     fixed = {"NumberOfConnectors": str(len(settings.plans))}
     registry = configuration or Configuration(Records(), None, settings.configuration, fixed)
@@ -287,12 +284,6 @@ def _shown(name: str, value: object) -> str:
 
 
 # -- reading -----------------------------------------------------------------------------------------------
-
-
-class _WrongError(Exception):
-    def __init__(self, message: str, rule: str = "bad-setting") -> None:
-        self.rule = rule
-        super().__init__(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -358,9 +349,9 @@ class _Reader:
         self._origins[name] = self._origin(node.mark)
         try:
             if isinstance(node, Scalar) and node.value is None:
-                raise _WrongError("no value: write one, or remove the line", "wrong-kind")
+                raise values.WrongError("no value: write one, or remove the line", "wrong-kind")
             return parse(node)
-        except _WrongError as wrong:
+        except values.WrongError as wrong:
             self.report(node.mark, f"{name}: {wrong}", wrong.rule)
             return default
 
@@ -379,7 +370,7 @@ class _Reader:
     def station(self, root: Node | None, top: Mark) -> Settings:
         station = self.section(root, "", KEYS_OF_STATION, top)
         plans = self._plans(station)
-        identity = self.need(station, "id", _station_id, "CP001")
+        identity = self.need(station, "id", values.station_id, "CP001")
         central = self._central(station)
         node = self.node(station, "id")
         if node is not None and ":" in identity and central.password is not None:
@@ -393,7 +384,7 @@ class _Reader:
             charts=self._charts(station, top),
             data=self.take(station, "data", self._data, self._path.parent / "data"),
             panel=self._panel(station),
-            hardware=self.take(station, "hardware", _hardware, "simulated"),
+            hardware=self.take(station, "hardware", values.hardware, "simulated"),
             plans=plans,
             simulation=self._simulation(station, len(plans)),
             configuration=configuration,
@@ -402,11 +393,11 @@ class _Reader:
         )
 
     def _identity(self, station: _Section) -> Identity:
-        vendor = self.need(station, "vendor", _text(20), "Example Inc.")
-        model = self.need(station, "model", _text(20), "Model 1")
+        vendor = self.need(station, "vendor", values.text(20), "Example Inc.")
+        model = self.need(station, "model", values.text(20), "Model 1")
         extra = {}
         for key, (wire, length) in IDENTITY.items():
-            value = self.take(station, key, _text(length), "") if key not in ("vendor", "model") else ""
+            value = self.take(station, key, values.text(length), "") if key not in ("vendor", "model") else ""
             if value:
                 extra[wire] = value
         return Identity(vendor, model, extra)
@@ -414,10 +405,10 @@ class _Reader:
     def _central(self, station: _Section) -> CentralSettings:
         central = self.section(station.nodes.get("central"), "central", KEYS_OF_CENTRAL, station.mark)
         return CentralSettings(
-            url=self.need(central, "url", _url, "ws://127.0.0.1:9000/ocpp"),
-            password=self.take(central, "password", _text(500), None),
+            url=self.need(central, "url", values.url, "ws://127.0.0.1:9000/ocpp"),
+            password=self.take(central, "password", values.text(500), None),
             ca_file=self.take(central, "ca_file", self._existing_file, None),
-            verify_hostname=self.take(central, "verify_hostname", _boolean, default=True),
+            verify_hostname=self.take(central, "verify_hostname", values.boolean, default=True),
         )
 
     def _charts(self, station: _Section, top: Mark) -> Path:
@@ -430,12 +421,12 @@ class _Reader:
 
     def _panel(self, station: _Section) -> PanelSettings | None:
         default: tuple[str, int] | None = ("127.0.0.1", 8016)
-        panel = self.take(station, "panel", _address, default)
-        token = self.take(station, "panel_token", _text(500), None)
+        panel = self.take(station, "panel", values.address, default)
+        token = self.take(station, "panel_token", values.text(500), None)
         if panel is None:
             return None
         node = self.node(station, "panel")
-        if node is not None and token is None and not _is_loopback(panel[0]):
+        if node is not None and token is None and not values.is_loopback(panel[0]):
             message = f"panel: others can reach {panel[0]}: set CHARGER_PANEL_TOKEN, or use 127.0.0.1"
             self.report(node.mark, message)
         return PanelSettings(*panel, token)
@@ -443,7 +434,7 @@ class _Reader:
     def _plans(self, station: _Section) -> tuple[ConnectorPlan, ...]:
         node = station.nodes.get("connectors")
         if not isinstance(node, Sequence):
-            return (ConnectorPlan(),) * self.take(station, "connectors", _whole(1, MOST_CONNECTORS), 1)
+            return (ConnectorPlan(),) * self.take(station, "connectors", values.whole(1, MOST_CONNECTORS), 1)
         self._origins["connectors"] = self._origin(node.mark)
         if not 1 <= len(node.items) <= MOST_CONNECTORS:
             self.report(node.mark, f"connectors: a station has 1 to {MOST_CONNECTORS}")
@@ -453,27 +444,28 @@ class _Reader:
         section = self.section(node, f"connectors.{number}", KEYS_OF_CONNECTOR, node.mark)
         plan = ConnectorPlan()
         return ConnectorPlan(
-            fixed=self.take(section, "cable", _cable, plan.fixed),
-            phases=self.take(section, "phases", _phases, plan.phases),
-            max_current=self.take(section, "max_current", _number(6, 80, "A"), plan.max_current),
+            fixed=self.take(section, "cable", values.cable, plan.fixed),
+            phases=self.take(section, "phases", values.phases, plan.phases),
+            max_current=self.take(section, "max_current", values.number(6, 80, "A"), plan.max_current),
         )
 
     def _simulation(self, station: _Section, connectors: int) -> Simulation:
         node = station.nodes.get("simulation")
         section = self.section(node, "simulation", KEYS_OF_SIMULATION, station.mark)
         delays = {
-            name: self.take(section, name, _number(0, 60, "s"), default) for name, default in DELAYS.items()
+            name: self.take(section, name, values.number(0, 60, "s"), default)
+            for name, default in DELAYS.items()
         }
         return Simulation(
-            power=self.take(section, "power", _number(0, 1_000_000, "W"), POWER),
+            power=self.take(section, "power", values.number(0, 1_000_000, "W"), POWER),
             plugged=self.take(section, "plugged", lambda node: self._plugged(node, connectors), ()),
-            seed=self.take(section, "seed", _whole(0, 2**31), None),
+            seed=self.take(section, "seed", values.whole(0, 2**31), None),
             **delays,
         )
 
     def _plugged(self, node: Node, connectors: int) -> tuple[int, ...]:
         if not isinstance(node, Sequence):
-            raise _WrongError("a list of connectors, like [1]", "wrong-kind")
+            raise values.WrongError("a list of connectors, like [1]", "wrong-kind")
         numbers = []
         for item in node.items:
             number = item.value if isinstance(item, Scalar) else None
@@ -490,159 +482,28 @@ class _Reader:
         # Any name will do for now: the charts have a say in which ones there are.
         names = {key.raw: key.mark for key, _ in node.items} if isinstance(node, MappingNode) else {}
         section = self.section(node, "configuration", tuple(names), station.mark)
-        values: dict[str, str | None] = {}
+        found: dict[str, str | None] = {}
         for name, value in section.nodes.items():
             self._origins[f"configuration.{name}"] = self._origin(value.mark)
             try:
-                values[name] = _configured(value)
-            except _WrongError as wrong:
+                found[name] = values.configured(value)
+            except values.WrongError as wrong:
                 self.report(value.mark, f"{name}: {wrong}", wrong.rule)
-        return values, {name: (names[name], section.nodes[name].mark) for name in values}
+        return found, {name: (names[name], section.nodes[name].mark) for name in found}
 
     # -- paths ---------------------------------------------------------------------------------------------
 
     def _path_in(self, node: Node) -> Path:
-        return self._path.parent / _text(4000)(node)
+        return self._path.parent / values.text(4000)(node)
 
     def _existing_file(self, node: Node) -> Path:
         path = self._path_in(node)
         if not path.is_file():
-            raise _WrongError(f"there is no file {path}", "missing-file")
+            raise values.WrongError(f"there is no file {path}", "missing-file")
         return path
 
     def _data(self, node: Node) -> Path:
         path = self._path_in(node)
         if path.exists() and not path.is_dir():
-            raise _WrongError(f"{path} is a file; a folder is needed")
+            raise values.WrongError(f"{path} is a file; a folder is needed")
         return path
-
-
-# -- what a value must look like ---------------------------------------------------------------------------
-
-
-def _scalar(node: Node, what: str) -> Scalar:
-    if not isinstance(node, Scalar):
-        raise _WrongError(f"{what} should stand here", "wrong-kind")
-    return node
-
-
-def _text(longest: int) -> Callable[[Node], str]:
-    def parse(node: Node) -> str:
-        scalar = _scalar(node, "a text")
-        if isinstance(scalar.value, bool):
-            raise _WrongError(f"a text should stand here; quote it if you mean '{scalar.raw}'", "wrong-kind")
-        text = scalar.raw  # as it was written: 1.10 is a version, not a number
-        if not text.strip():
-            raise _WrongError("empty: write a value, or remove the line")
-        if not text.isprintable():
-            raise _WrongError("one line of printable characters, please")
-        if len(text) > longest:
-            raise _WrongError(f"{len(text)} characters; at most {longest} are allowed")
-        return text
-
-    return parse
-
-
-def _number(low: float, high: float, unit: str) -> Callable[[Node], float]:
-    def parse(node: Node) -> float:
-        value = _scalar(node, "a number").value
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _WrongError(f"a number should stand here, in {unit} and without the unit", "wrong-kind")
-        if not low <= value <= high:
-            raise _WrongError(f"{value:g} {unit} is out of range: from {low:g} to {high:g} {unit}")
-        return float(value)
-
-    return parse
-
-
-def _whole(low: int, high: int) -> Callable[[Node], int]:
-    def parse(node: Node) -> int:
-        value = _scalar(node, "a whole number").value
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise _WrongError("a whole number should stand here", "wrong-kind")
-        if not low <= value <= high:
-            raise _WrongError(f"{value} is out of range: from {low} to {high}")
-        return value
-
-    return parse
-
-
-def _boolean(node: Node) -> bool:
-    value = _scalar(node, "true or false").value
-    if not isinstance(value, bool):
-        raise _WrongError("true or false should stand here", "wrong-kind")
-    return value
-
-
-def _one_of(node: Node, words: tuple[str, ...]) -> str:
-    word = _text(500)(node)
-    if word not in words:
-        raise _WrongError(f"'{word}' is neither {' nor '.join(words)}{nearest(word, words)}")
-    return word
-
-
-def _cable(node: Node) -> bool:
-    return _one_of(node, ("fixed", "socket")) == "fixed"
-
-
-def _phases(node: Node) -> int:
-    return int(_one_of(node, ("1", "3")))
-
-
-def _hardware(node: Node) -> str:
-    if _one_of(node, ("simulated", "gpio")) == "gpio":
-        raise _WrongError("the GPIO adapter is not part of this version: write `hardware: simulated`")
-    return "simulated"
-
-
-def _station_id(node: Node) -> str:
-    identity = _text(255)(node)
-    if "/" in identity or identity in (".", ".."):
-        raise _WrongError(f"'{identity}' cannot be the last part of a URL: no '/', no '.' alone")
-    return identity
-
-
-def _url(node: Node) -> str:
-    url = _text(2000)(node)
-    try:
-        parts = urlsplit(url)
-        port = parts.port
-    except ValueError:
-        raise _WrongError(f"'{url}': the host or the port is wrong; a port is a number up to 65535") from None
-    if parts.scheme not in ("ws", "wss"):
-        raise _WrongError(f"'{url}' is no WebSocket address: it begins with ws:// or wss://")
-    if not parts.hostname or port == 0 or " " in url:
-        raise _WrongError(f"'{url}' is no address: write it like ws://127.0.0.1:9000/ocpp")
-    if parts.username is not None:
-        raise _WrongError("no user or password in it: the id is the user, the password is central.password")
-    if parts.query or parts.fragment:
-        raise _WrongError(f"'{url}': nothing after '?' or '#', since the id is appended to it")
-    return url
-
-
-def _address(node: Node) -> tuple[str, int] | None:
-    text = _text(300)(node)
-    if text == "off":
-        return None
-    match = _ADDRESS.match(text)
-    if not match or int(match[2]) > 65535:
-        raise _WrongError(f"'{text}' is no address with a port: write it like 127.0.0.1:8016, or off")
-    return match[1].strip("[]"), int(match[2])
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def _configured(node: Node) -> str | None:
-    """A configuration value as the text that OCPP knows."""
-    if isinstance(node, Scalar):
-        return None if node.value is None else node.raw
-    if isinstance(node, Sequence):
-        items = [item.raw for item in node.items if isinstance(item, Scalar) and item.value is not None]
-        if len(items) == len(node.items):
-            return ",".join(items)
-    raise _WrongError("true, false, a number, a text or a list of them should stand here", "wrong-kind")

@@ -130,11 +130,13 @@ class SimulatedHardware:
         for outlet in self._outlets.values():
             outlet.since = self._clock.now().monotonic
             self._sample(outlet)
-            self._report("contactor.opened", outlet)
+            self._report("contactor.closed" if outlet.closed else "contactor.opened", outlet)
             if not outlet.plan.fixed:
-                self._report("lock.released", outlet)
+                self._report("lock.engaged" if outlet.locked else "lock.released", outlet)
             if outlet.plug:
                 self._report("cable.plugged", outlet)
+            if outlet.asks:
+                self._report("ev.ready", outlet)
 
     def perform(self, command: HardwareCommand) -> None:
         """Carry out one command; returns at once, the outcome comes as an event."""

@@ -102,16 +102,18 @@ def chart_schema(vocabulary: Vocabulary) -> dict[str, Any]:
 
 
 def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    described = {
-        key: {**({"allOf": [value]} if "$ref" in value else value), "description": _HELP[key]}
-        for key, value in properties.items()
-    }
+    described = {key: _described(value, _HELP[key]) for key, value in properties.items()}
     return {"type": "object", "properties": described, "additionalProperties": False}
+
+
+def _described(value: dict[str, Any], text: str) -> dict[str, Any]:
+    """Draft-07 ignores whatever stands beside a `$ref`, so that one is wrapped."""
+    return {**({"allOf": [value]} if "$ref" in value else value), "description": text}
 
 
 def _open(words: Mapping[str, str], value: dict[str, Any]) -> dict[str, Any]:
     """An object whose known keys are completed, and which may have others (signals, inputs, outputs)."""
-    properties = {name: {**value, "description": text} for name, text in sorted(words.items())}
+    properties = {name: _described(value, text) for name, text in sorted(words.items())}
     return {"type": "object", "properties": properties, "additionalProperties": value or True}
 
 

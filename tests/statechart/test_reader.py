@@ -160,9 +160,9 @@ def test_marks_point_at_names(chart: Chart) -> None:
     inner = chart.states["Inner"]
     assert (inner.mark.line, inner.mark.column, inner.mark.length) == (27, 7, 5)
     soft = only(inner, "on ocpp.Reset")[0]
-    assert (soft.trigger_mark.line, soft.trigger_mark.column) == (30, 11)
+    assert (soft.trigger_mark.line, soft.trigger_mark.column) == (31, 11)
     assert soft.target_mark is not None
-    assert (soft.target_mark.line, soft.target_mark.column) == (31, 50)
+    assert (soft.target_mark.line, soft.target_mark.column) == (32, 51)
     assert chart.states["Outer"].status_mark is not None
 
 
