@@ -267,6 +267,13 @@ class Rig:
             self.driver.pump()
         self.clock.advance(end - self.clock.now().monotonic)
 
+    def until(self, happened: Callable[[], bool], most: float = 60, step: float = 0.05) -> None:
+        """Let time pass until something has happened."""
+        end = self.clock.now().monotonic + most
+        while not happened():
+            assert self.clock.now().monotonic < end, self.states()
+            self.after(step)
+
     def act(self, act: str, connector: int | None = None, /, **body: Any) -> None:
         """Something a person does, and the second after."""
         self.hardware.simulate(act, connector, body)

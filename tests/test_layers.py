@@ -11,7 +11,7 @@ LAYERS = [
     {"__main__"},
     {"cli"},
     {"app"},
-    {"central", "hardware", "panel", "simulate", "storage", "clock", "settings", "driver", "pictures"},
+    {"central", "hardware", "panel", "storage", "clock", "settings", "driver", "pictures"},
     {"settings_values"},
     {"station"},
     {"vocabulary"},

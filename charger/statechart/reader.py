@@ -47,6 +47,10 @@ _STATE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
 _LOWER_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 _YAML_WORDS = {"On", "Off", "Yes", "No", "None", "True", "False", "Null"}
 _SCOPES = ("station", "connector")
+_FILES_OF_OTHERS = {
+    "index": "index.yaml lists the charts",
+    "overview": "that is the picture of how the charts meet",
+}
 
 _T = TypeVar("_T")
 
@@ -106,7 +110,9 @@ class _SetReader:
         listed: dict[str, Mark] = {}
         for item in reader.sequence(node, "charts", index):
             name = reader.word(item, _LOWER_NAME, "a chart", "a word in lower case")
-            if name in listed:
+            if name in _FILES_OF_OTHERS:
+                reader.report(item.mark, "bad-name", f"'{name}' is no chart: {_FILES_OF_OTHERS[name]}")
+            elif name in listed:
                 reader.report(item.mark, "duplicate-chart", f"'{name}' is listed twice")
             elif name:
                 listed[name] = item.mark

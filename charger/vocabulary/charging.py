@@ -47,8 +47,8 @@ def _pending_with(at: Situation, tag: object) -> int | None:
 
 def _held_for(at: Situation, tag: object) -> int | None:
     for number, connector in at.connectors.items():
-        last = at.transactions.last(number)
-        if connector.cable and last and same(last["tag"], str(tag)):
+        held = connector.cable and connector.lock == "engaged" and at.transactions.on(number) is None
+        if held and same(at.transactions.last(number).get("tag"), str(tag)):
             return number
     return None
 
@@ -67,13 +67,13 @@ def card_waits_for_plug(at: Situation, _here: int, event: Event) -> bool:
 
 @WORDS.fact("card.held_cable", scope=STATION)
 def card_held_cable(at: Situation, _here: int, event: Event) -> bool:
-    """The transaction that ended last at a connector with the plug still in was started with this card."""
+    """A plug is still locked in whose transaction has ended, and was started with the card at the reader."""
     return _held_for(at, event.fields.get("tag")) is not None
 
 
 @WORDS.fact("card.connector", "connector", STATION)
 def card_connector(at: Situation, _here: int, event: Event) -> int | None:
-    """The connector that the card at the reader has to do with: running, waiting, or ended last."""
+    """The connector that the card at the reader has to do with: running, waiting, or still locked."""
     tag = event.fields.get("tag")
     running = _running_with(at, tag)
     return running.connector if running else _pending_with(at, tag) or _held_for(at, tag)

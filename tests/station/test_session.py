@@ -221,9 +221,8 @@ def test_a_car_that_asks_and_changes_its_mind_before_the_contactor_closed() -> N
     """B4 by a car that pauses while the contactor moves."""
     rig = Rig(simulation={"contactor_delay": 0.4})
     rig.plug()
-    rig.swipe()
-    while rig.state("power", 1) != "Closing":
-        rig.after(0.05)
+    rig.hardware.simulate("swipe", None, {"id_tag": "TAG"})
+    rig.until(lambda: rig.state("power", 1) == "Closing")
     rig.hardware.simulate("ev", 1, {"state": "suspended"})
     rig.after(2)
     assert rig.status() == "SuspendedEV"
@@ -259,9 +258,8 @@ def test_a_limit_that_falls_while_the_contactor_closes() -> None:
     """B5, without a Charging in between."""
     rig = Rig(simulation={"contactor_delay": 0.4})
     rig.plug()
-    rig.swipe()
-    while rig.state("power", 1) != "Closing":
-        rig.after(0.05)
+    rig.hardware.simulate("swipe", None, {"id_tag": "TAG"})
+    rig.until(lambda: rig.state("power", 1) == "Closing")
     rig.limit(1, 0)
     rig.after(10)
     assert rig.told() == ["Available", "Preparing", "SuspendedEVSE"]
@@ -488,8 +486,7 @@ def test_max_energy_on_invalid_id_is_still_delivered() -> None:
     rig = refused(StopTransactionOnInvalidId="false", MaxEnergyOnInvalidId="100")
     at_refusal = rig.facts.transactions.on(1).energy_when_refused
     assert at_refusal > 0
-    while rig.status() == "Charging":
-        rig.after(1)
+    rig.until(lambda: rig.status() != "Charging", 120, 1)
     rig.after(20)
     delivered = rig.hardware.describe(1)["meter"]["energy_wh"] - at_refusal
     assert 100 <= delivered < 100 + 7400 / 3600 * 3
