@@ -123,8 +123,6 @@ def write(chart_set: ChartSet, vocabulary: Vocabulary, folder: Path) -> list[str
 
 
 def _sheets(chart_set: ChartSet, vocabulary: Vocabulary) -> dict[str, Sheet]:
-    if OVERVIEW in chart_set.charts:
-        raise ValueError(f"no chart can be named '{OVERVIEW}': that is the picture of all of them")
     sheets = {name: chart_sheet(chart, chart_set) for name, chart in chart_set.charts.items()}
     return sheets | {OVERVIEW: overview_sheet(chart_set, vocabulary)}
 

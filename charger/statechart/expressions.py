@@ -83,7 +83,8 @@ class _Parser:
         token = self._peek()
         if token is None:
             end = self._tokens[-1].mark if self._tokens else self._mark
-            raise ExpressionError(end, f"the guard ends where {what} should stand")
+            hint = "; quote a guard that has commas in it" if what == "','" else ""
+            raise ExpressionError(end, f"the guard ends where {what} should stand{hint}")
         self._next += 1
         return token
 

@@ -163,7 +163,8 @@ class _Reader:
                     key.mark, "reserved-word", f"'{key.raw}' is not in the language: {RESERVED[key.raw]}"
                 )
             else:
-                hint = nearest(key.raw, known)
+                cut_off = isinstance(value, Scalar) and value.value is None
+                hint = nearest(key.raw, known) or ("; quote a text that has commas in it" if cut_off else "")
                 self.report(key.mark, "unknown-key", f"{what} has no key '{key.raw}'{hint}")
         return fields
 

@@ -1,0 +1,205 @@
+"""ChangeAvailability (OCPP 1.6 §5.2; digest §2.10)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rig import Rig
+
+ACCEPTED, REJECTED, SCHEDULED = ({"status": status} for status in ("Accepted", "Rejected", "Scheduled"))
+
+
+def change(rig: Rig, connector: int, kind: str = "Inoperative") -> Any:
+    answer = rig.call("ChangeAvailability", connectorId=connector, type=kind)
+    rig.after(0.1)
+    return answer
+
+
+def test_a_free_connector_is_unavailable_at_once() -> None:
+    """A8, H1: Accepted, then the status; state F keeps cars from waiting."""
+    rig = Rig()
+    assert change(rig, 1) == ACCEPTED
+    assert rig.told() == ["Available", "Unavailable"]
+    assert (rig.status(0), rig.status(2)) == ("Available", "Available")
+    rig.after(1)
+    assert rig.hardware.describe(1)["pilot_amps"] is None
+    assert change(rig, 1, "Operative") == ACCEPTED
+    assert rig.told() == ["Available", "Unavailable", "Available"]
+    rig.after(1)
+    assert rig.hardware.describe(1)["pilot_amps"] == 0
+
+
+def test_the_answer_comes_before_the_status() -> None:
+    """§5.2: StatusNotification after the .conf."""
+    rig = Rig()
+    change(rig, 1)
+    step = next(step for step in rig.steps if step.event.name == "ocpp.ChangeAvailability")
+    names = [type(command).__name__ for command in step.commands]
+    assert names.index("Store") < names.index("Reply") < names.index("Call")
+
+
+@pytest.mark.parametrize("kind", ["Inoperative", "Operative"])
+def test_the_same_again_is_accepted(kind: str) -> None:
+    """§5.2: already in that state; nothing is told."""
+    rig = Rig()
+    change(rig, 1, kind)
+    rig.forget()
+    assert change(rig, 1, kind) == ACCEPTED
+    assert rig.log() == []
+
+
+def test_during_a_transaction_it_is_scheduled() -> None:
+    """§5.2, C8/F8: executed at its end."""
+    rig = Rig()
+    rig.session()
+    assert change(rig, 1) == SCHEDULED
+    assert rig.status() == "Charging"
+    rig.swipe()
+    rig.after(5)
+    rig.unplug()
+    rig.after(2)
+    assert rig.told()[-3:] == ["Charging", "Finishing", "Unavailable"]
+
+
+@pytest.mark.parametrize("connector", [1, 0])
+def test_during_a_transaction_on_a_connector_with_a_fault_it_is_scheduled(connector: int) -> None:
+    """§5.2: a transaction in progress is one, whatever the status shows."""
+    rig = Rig()
+    rig.session()
+    rig.act("fault", 1, error_code="GroundFailure")
+    assert rig.facts.transactions.on(1)
+    assert change(rig, connector) == SCHEDULED
+
+
+def test_operative_cancels_what_was_scheduled() -> None:
+    """Digest §2.10."""
+    rig = Rig()
+    rig.session()
+    change(rig, 1)
+    assert change(rig, 1, "Operative") == ACCEPTED
+    rig.swipe()
+    rig.after(5)
+    rig.unplug()
+    assert rig.told()[-1] == "Available"
+
+
+def test_preparing_reaches_unavailable_through_available() -> None:
+    """§4.9: there is no way from Preparing to Unavailable; Available is told in between, for a second."""
+    rig = Rig()
+    rig.plug()
+    assert change(rig, 1) == SCHEDULED
+    rig.hardware.simulate("unplug", 1, {})
+    rig.after(0.9)
+    assert rig.told() == ["Available", "Preparing", "Available"]
+    rig.after(0.2)
+    assert rig.told() == ["Available", "Preparing", "Available", "Unavailable"]
+
+
+def test_a_card_that_waits_for_its_plug_ends_with_its_time() -> None:
+    """B1 and A8."""
+    rig = Rig(1, ConnectionTimeOut="20")
+    rig.swipe()
+    assert change(rig, 1) == SCHEDULED
+    rig.after(25)
+    assert rig.told() == ["Available", "Preparing", "Available", "Unavailable"]
+
+
+def test_the_passing_second_ends_when_it_becomes_operative_again() -> None:
+    """Nothing is told twice."""
+    rig = Rig()
+    rig.plug()
+    change(rig, 1)
+    rig.hardware.simulate("unplug", 1, {})
+    rig.after(0.5)
+    change(rig, 1, "Operative")
+    rig.after(2)
+    assert rig.told() == ["Available", "Preparing", "Available"]
+
+
+def test_an_unavailable_connector_starts_nothing() -> None:
+    """§4.9: no charging there."""
+    rig = Rig()
+    change(rig, 1)
+    rig.plug()
+    rig.swipe("TAG", 1)
+    rig.after(5)
+    assert rig.status() == "Unavailable"
+    assert rig.log("StartTransaction") == []
+
+
+def test_operative_with_a_plug_in_is_preparing() -> None:
+    """H2."""
+    rig = Rig()
+    change(rig, 1)
+    rig.plug()
+    change(rig, 1, "Operative")
+    assert rig.told() == ["Available", "Unavailable", "Preparing"]
+
+
+def test_the_whole_station() -> None:
+    """Test TC_034: connector 0 means the station and every connector; one status for each."""
+    rig = Rig()
+    assert change(rig, 0) == ACCEPTED
+    assert [rig.told(number)[-1] for number in range(3)] == ["Unavailable"] * 3
+    assert change(rig, 0, "Operative") == ACCEPTED
+    assert [rig.told(number)[-1] for number in range(3)] == ["Available"] * 3
+
+
+def test_the_whole_station_with_a_transaction() -> None:
+    """Digest §2.10: Scheduled; idle connectors at once."""
+    rig = Rig()
+    rig.session()
+    assert change(rig, 0) == SCHEDULED
+    assert (rig.status(1), rig.status(2)) == ("Charging", "Unavailable")
+    rig.swipe()
+    rig.after(5)
+    rig.unplug()
+    assert rig.status(1) == "Unavailable"
+
+
+def test_operative_for_the_station_is_for_all_its_connectors() -> None:
+    """Digest §2.10: a later Operative on 0 clears every flag."""
+    rig = Rig()
+    change(rig, 1)
+    change(rig, 2)
+    change(rig, 0, "Operative")
+    assert (rig.status(1), rig.status(2)) == ("Available", "Available")
+
+
+def test_inoperative_for_the_station_outlasts_operative_for_a_connector() -> None:
+    """Digest §2.10: Unavailable if either flag says so."""
+    rig = Rig()
+    change(rig, 0)
+    change(rig, 1, "Operative")
+    assert rig.status(1) == "Unavailable"
+
+
+@pytest.mark.parametrize("connector", [3, -1])
+def test_an_unknown_connector(connector: int) -> None:
+    """Digest §2.10: Rejected."""
+    assert change(Rig(), connector) == REJECTED
+
+
+def test_it_survives_a_power_cut() -> None:
+    """§4.9: Unavailable persists, also what was scheduled."""
+    rig = Rig(3)
+    rig.session(2)
+    for number in (1, 2):
+        change(rig, number)
+    rig = rig.power_cut()
+    assert [rig.told(number) for number in (1, 2, 3)] == [["Unavailable"], ["Unavailable"], ["Available"]]
+    rig = rig.power_cut()
+    change(rig, 0)
+    rig = rig.power_cut()
+    assert {rig.status(number) for number in range(4)} == {"Unavailable"}
+
+
+def test_a_fault_shows_through_and_goes_back() -> None:
+    """H9, I8; and for connector 0."""
+    rig = Rig()
+    change(rig, 0)
+    rig.act("fault", 0, error_code="HighTemperature")
+    assert [rig.told(number)[-1] for number in range(3)] == ["Faulted"] * 3
+    rig.act("clear_fault", 0)
+    assert [rig.told(number)[-1] for number in range(3)] == ["Unavailable"] * 3

@@ -1,0 +1,165 @@
+"""Reset (OCPP 1.6 §5.14, errata 3.36; digest §2.13)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rig import Rig
+
+ACCEPTED, REJECTED = {"status": "Accepted"}, {"status": "Rejected"}
+
+
+def reset(rig: Rig, kind: str) -> Any:
+    return rig.call("Reset", type=kind)
+
+
+@pytest.mark.parametrize(("kind", "hard"), [("Soft", False), ("Hard", True)])
+def test_an_idle_station_restarts_at_once(kind: str, *, hard: bool) -> None:
+    """§5.14: Accepted, then the restart; no Unavailable flashes by."""
+    rig = Rig()
+    assert reset(rig, kind) == ACCEPTED
+    assert rig.driver.restart is not None
+    assert rig.driver.restart.hard is hard
+    assert rig.told() == ["Available"]
+
+
+@pytest.mark.parametrize("kind", ["Soft", "Hard"])
+def test_transactions_end_first(kind: str) -> None:
+    """§5.14: StopTransaction for each, with its reason, before the restart; the cable is free."""
+    rig = Rig()
+    rig.session(1, "ONE")
+    rig.session(2, "TWO")
+    assert reset(rig, kind) == ACCEPTED
+    assert rig.driver.restart is None
+    rig.after(10)
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == [f"{kind}Reset"] * 2
+    assert rig.driver.restart is not None
+    assert rig.hardware.describe(1)["contactor"] == "open"
+
+
+def test_the_answer_comes_before_the_stop() -> None:
+    """§5.14: .conf first."""
+    rig = Rig()
+    rig.session()
+    reset(rig, "Soft")
+    step = next(step for step in rig.steps if step.event.name == "ocpp.Reset")
+    assert "Reply" in [type(command).__name__ for command in step.commands]
+    assert rig.log("StopTransaction") == []
+
+
+def test_soft_waits_for_the_delivery() -> None:
+    """Digest §2.13: up to 60 s for the StopTransaction to be taken."""
+    rig = Rig(MessageTimeout="20")
+    rig.session()
+    rig.cs.answers["StopTransaction"] = lambda _: "timeout"
+    reset(rig, "Soft")
+    rig.after(15)
+    assert rig.driver.restart is None
+    rig.after(46)
+    assert rig.driver.restart is not None
+
+
+def test_soft_does_not_wait_for_a_central_system_that_is_not_there() -> None:
+    """Errata 3.36: what is not delivered stays queued."""
+    rig = Rig()
+    rig.session()
+    reset(rig, "Soft")
+    rig.cut()
+    rig.after(5)
+    assert rig.driver.restart is not None
+    assert rig.facts.queue.length() == 1
+    rig = rig.power_cut()
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == ["SoftReset"]
+
+
+def test_hard_does_not_wait_for_the_delivery() -> None:
+    """§5.14: StopTransaction(HardReset) goes out after the restart if need be."""
+    rig = Rig()
+    rig.session()
+    rig.cs.answers["StopTransaction"] = "timeout"
+    reset(rig, "Hard")
+    rig.after(5)
+    assert rig.driver.restart is not None
+    rig = rig.power_cut(5)
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == ["HardReset"]
+    assert rig.told() == ["Preparing"]
+
+
+def test_hard_waits_for_a_stubborn_car() -> None:
+    """§5.14: it need not, but a car that stops drawing late costs a few seconds only."""
+    rig = Rig()
+    rig.session()
+    rig.hardware._car_delay = 100.0
+    reset(rig, "Hard")
+    rig.after(10)
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == ["HardReset"]
+    assert rig.driver.restart is not None
+
+
+@pytest.mark.parametrize("second", ["Soft", "Hard"])
+def test_a_second_reset_is_rejected(second: str) -> None:
+    """One is on its way."""
+    rig = Rig(simulation={"car_delay": 3.0})
+    rig.plug()
+    rig.swipe()
+    rig.after(10)
+    reset(rig, "Soft")
+    assert reset(rig, second) == REJECTED
+    rig.after(20)
+    assert reset(rig, second) == REJECTED
+
+
+def test_after_the_restart_the_reason_is_told_once() -> None:
+    """§7.36: a power cut later on is a power cut."""
+    rig = Rig()
+    reset(rig, "Soft")
+    rig = rig.power_cut(5)
+    rig.session()
+    rig = rig.power_cut(5)
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == ["PowerLoss"]
+
+
+def test_availability_survives() -> None:
+    """Tests TC_013, TC_014: Unavailable before and after."""
+    rig = Rig()
+    rig.call("ChangeAvailability", connectorId=1, type="Inoperative")
+    reset(rig, "Hard")
+    rig = rig.power_cut(5)
+    assert rig.told() == ["Unavailable"]
+
+
+@pytest.mark.parametrize("kind", ["Soft", "Hard"])
+@pytest.mark.parametrize("first", ["plug", "card"])
+def test_nobody_starts_while_the_station_resets(kind: str, first: str) -> None:
+    """§5.14: what is begun meanwhile would be cut off by the restart."""
+    rig = Rig(MessageTimeout="20")
+    rig.session(1, "ONE")
+    rig.hardware._car_delay = 100.0  # it takes 6 s to end
+    rig.cs.answers["StopTransaction"] = "timeout"
+    if first == "card":
+        rig.swipe("TWO", 2)
+    reset(rig, kind)
+    rig.plug(2)
+    if first == "plug":
+        rig.swipe("TWO", 2)
+    rig.after(15)
+    assert len(rig.sent("StartTransaction")) == 1
+    assert rig.log("Authorize") == ["Authorize"] * (1 if first == "plug" else 2)
+
+
+def test_the_program_told_to_end() -> None:
+    """§7.36: a transaction cut off by an orderly end of the program has reason Reboot."""
+    rig = Rig()
+    rig.session()
+    rig.wires("station.stopping")
+    rig = rig.power_cut(5)
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == ["Reboot"]
+
+
+def test_the_program_told_to_end_during_a_reset() -> None:
+    """The reason on record stays."""
+    rig = Rig()
+    reset(rig, "Hard")
+    rig.wires("station.stopping", reason="Reboot")
+    assert rig.storage.facts["station", "restart"] == "HardReset"
