@@ -72,14 +72,25 @@ class BenchError(Exception):
     """A number cannot be had."""
 
 
+BYTECODE = tempfile.TemporaryDirectory(prefix="charger-bench-pyc-")
+
+
+def environment() -> dict[str, str]:
+    """Compiled modules are kept, as they are where software is installed, but not in anybody's checkout."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("CHARGER_")}
+    own.pop("PYTHONDONTWRITEBYTECODE", None)
+    return own | {"PYTHONPYCACHEPREFIX": BYTECODE.name}
+
+
 # -- processes -----------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def process(words: list[str], log: Path, cwd: Path, **pipes: int) -> Iterator[subprocess.Popen]:
-    """A process that is gone afterwards; what it says on standard error is in `log`."""
-    with log.open("ab") as errors:
-        one = subprocess.Popen(words, cwd=cwd, stderr=errors, stdout=pipes.pop("stdout", errors), **pipes)
+    """A process that is gone afterwards; what it says, unless through a pipe, is in `log`."""
+    with log.open("ab") as said:
+        out = pipes.pop("stdout", said)
+        one = subprocess.Popen(words, cwd=cwd, env=environment(), stderr=said, stdout=out, **pipes)
     try:
         yield one
     except BenchError as error:
@@ -241,7 +252,7 @@ def chart_events(root: Path, samples: Samples, seconds: float) -> None:
     """The charts alone, in virtual time."""
     words = [sys.executable, str(HERE / "charts.py"), str(root / "charts"), str(seconds)]
     told = subprocess.run(
-        words, cwd=root, env={**os.environ, "PYTHONPATH": str(root)}, capture_output=True, check=False
+        words, cwd=root, env=environment() | {"PYTHONPATH": str(root)}, capture_output=True, check=False
     )
     if told.returncode:
         raise BenchError(told.stderr.decode())

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -115,6 +116,8 @@ class CentralSystem:
     """Action → payload, "error" or "timeout"; or a function of the request giving one of them."""
     sent: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     replies: dict[str, Any] = field(default_factory=dict)
+    answered: Counter[str] = field(default_factory=Counter)
+    """How often each CALL was answered."""
     attempts: list[float] = field(default_factory=list)
     """When the station tried to connect, monotonic s."""
     pings: list[float] = field(default_factory=list)
@@ -142,8 +145,10 @@ class CentralSystem:
                 if len(self._pending) == 1:
                     self._transmit()
             case ports.Reply():
+                self.answered[command.call] += 1
                 self.replies[command.call] = dict(command.payload)
             case ports.ReplyError():
+                self.answered[command.call] += 1
                 self.replies[command.call] = command.code
 
     async def close(self) -> None:
@@ -233,7 +238,8 @@ class Rig:
         self.before: list[tuple[str, dict[str, Any]]] = []
         """What the Central System got before the last power cut."""
         self._observer = observe if charts == CHARTS else _nobody
-        self.hardware = SimulatedHardware(self.plans, clock=self.clock, **SIMULATION | (simulation or {}))
+        self.simulation = SIMULATION | (simulation or {})
+        self.hardware = SimulatedHardware(self.plans, clock=self.clock, **self.simulation)
         self.driver = Driver(
             self._station, self.storage, self.hardware, self._central, self.clock, self.steps.append
         )
@@ -308,8 +314,8 @@ class Rig:
         self.after(2)
         assert self.status(connector) == "Charging", self.states(connector)
 
-    def power_cut(self, seconds: float = 60.0, **changes: Any) -> Rig:
-        """The power goes, and comes back: what is left is what was stored."""
+    def power_cut(self, seconds: float = 60.0, *, start: bool = True, **changes: Any) -> Rig:
+        """The power goes, and comes back: what is left is what was stored, and the world."""
         clock = VirtualClock(self.clock.now().wall + seconds)
         numbers = range(1, len(self.plans) + 1)
         plugged = tuple(n for n in numbers if self.hardware.describe(n)["cable"]["present"])
@@ -319,15 +325,16 @@ class Rig:
             storage=self.storage,
             clock=clock,
             start=False,
-            simulation={"plugged": plugged} | changes.pop("simulation", {}),
+            simulation=self.simulation | {"plugged": plugged} | changes.pop("simulation", {}),
             **{**self.configuration, **changes},
         )
         for number in numbers:  # a meter does not forget
             rig.hardware._outlets[number].energy = self.hardware.describe(number)["meter"]["energy_wh"]
         rig.before = self.before + self.cs.sent
         rig.cs._transactions = self.cs._transactions
-        rig.driver.start()
-        rig.after(5)
+        if start:
+            rig.driver.start()
+            rig.after(5)
         return rig
 
     def wires(self, name: str, connector: int | None = None, **fields: Any) -> None:

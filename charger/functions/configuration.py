@@ -56,7 +56,8 @@ def _measurands(name: str) -> Callable[[str, Configuration], bool]:
 def _phase_rotation(text: str, configuration: Configuration) -> bool:
     matches = [_PHASE_ITEM.match(item) for item in text.split(",")]
     last = configuration.number("NumberOfConnectors", 1)
-    return all(match and int(match[1] or 0) <= last for match in matches)
+    most = configuration.number("ConnectorPhaseRotationMaxLength", 1)
+    return len(matches) <= most and all(match and int(match[1] or 0) <= last for match in matches)
 
 
 def _keys() -> tuple[Key, ...]:

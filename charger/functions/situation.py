@@ -78,6 +78,8 @@ class Considered:
     connector: int | None = None
     """The connector it was presented for, if any."""
     parent: str | None = None
+    remote: bool = False
+    """By the Central System, not at a reader."""
 
 
 class Charts(Protocol):
@@ -240,6 +242,14 @@ class Situation:
             connector = self.connectors[number]
             if connector.looks:
                 self.show(number, connector.looks.get(status, connector.look))
+
+    def rested(self) -> None:
+        """A text without a change of status to go with is told by itself."""
+        for number, notices in self.notices.items():
+            if notices.urgent:
+                notices.add(self.notice(number))
+                fields = {"status": self.charts.status(number)}
+                self.charts.post(Event("status.changed", number, fields, moment=self.now))
 
     def show(self, number: int, look: str) -> None:
         """Light the lamp of a connector; nothing when it looks so already."""

@@ -29,11 +29,13 @@ class Notices:
     """The last one that the Central System has taken."""
     info: str = ""
     """Goes with the next change."""
+    urgent: bool = False
+    """The info is told in this step, with a change or without one."""
 
     def add(self, notice: Notice) -> None:
         """Something to tell."""
         self.waiting.append(replace(notice, info=notice.info or self.info))
-        self.info = ""
+        self.info, self.urgent = "", False
 
     def collapse(self, now: float) -> None:
         """Only the newest counts, as of `now` (epoch s); nothing when it was told already."""

@@ -19,7 +19,7 @@ from charger.statechart.words import Vocabulary
 Rule = Callable[[ChartSet, Vocabulary], Iterator[Finding]]
 
 _NEED_EVERY_CHART = ("unknown-state", "unknown-tag", "unknown-signal", "unheard-signal", "call-without-owner")
-"""Rules that may find fault only because a chart could not be read; they wait until it can."""
+_NEED_EVERY_SCOPE = ("wrong-scope", "call-without-owner")
 
 RULES: tuple[Rule, ...] = (*checks_names.RULES, *checks_behaviour.RULES)
 
@@ -59,6 +59,13 @@ def check(
     vocabulary = vocabulary_of(charts)
     for rule in RULES:
         findings.extend(rule(charts, vocabulary))
-    if charts.unread or not charts.charts:
-        findings = [finding for finding in findings if finding.rule not in _NEED_EVERY_CHART]
+    held_back = _held_back(charts)
+    findings = [finding for finding in findings if finding.rule not in held_back]
     return Checked(charts, vocabulary, tidy(findings))
+
+
+def _held_back(charts: ChartSet) -> tuple[str, ...]:
+    """Rules that would find fault only because a chart, or its scope, could not be read."""
+    everything = not charts.unread and bool(charts.charts)
+    scopes = all(chart.scopes for chart in charts.charts.values())
+    return (() if everything else _NEED_EVERY_CHART) + (() if scopes else _NEED_EVERY_SCOPE)

@@ -37,21 +37,36 @@ def _replies(chart: Chart, key: str) -> bool:
 def calls(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
     """call-without-owner, call-with-two-owners, call-unanswered: every call is answered, in every state."""
     scopes = {scope for chart in charts.charts.values() for scope in chart.scopes}
+    unowned: dict[str, list[str]] = {}
     for (call, scope), found in owners(charts, vocabulary).items():
-        if scope not in scopes:
-            continue
-        if not found:
-            whom = "a connector" if scope == "connector" else "the station"
-            message = f"no chart answers {call} to {whom}; add it, or `ocpp.*`, to a chart of the {scope}"
-            yield Finding(charts.mark, "call-without-owner", message)
+        if scope in scopes and not found:
+            unowned.setdefault(scope, []).append(call)
         for chart in found[1:]:
             first = next(t for t in chart.transitions() if t.key in (f"on {call}", "on ocpp.*") and t.reply)
-            message = (
-                f"{call} to the {scope} is answered by chart '{found[0].name}' already: one chart answers"
-            )
+            message = f"'{first.trigger}' is answered to the {scope} by chart '{found[0].name}' already"
             yield Finding(first.trigger_mark, "call-with-two-owners", message)
         for chart in found[:1]:
             yield from _answered_everywhere(chart, call)
+    for scope, missing in unowned.items():
+        yield from _without_owner(charts, scope, missing)
+
+
+def _without_owner(charts: ChartSet, scope: str, missing: list[str]) -> Iterator[Finding]:
+    whom = "a connector" if scope == "connector" else "the station"
+    heard = {
+        t.trigger: t.trigger_mark
+        for chart in charts.charts.values()
+        for t in chart.transitions()
+        if scope in chart.scopes and t.trigger in missing
+    }
+    for call, mark in heard.items():
+        message = f"{call} to {whom} is heard, and no chart answers it: add `reply`"
+        yield Finding(mark, "call-without-owner", message)
+    rest = [call for call in missing if call not in heard]
+    if rest:
+        names = ", ".join(rest[:3]) + (f" and {len(rest) - 3} more" if len(rest) > 3 else "")
+        message = f"no chart answers {names} to {whom}; add it, or `ocpp.*`, to a chart of the {scope}"
+        yield Finding(charts.mark, "call-without-owner", message)
 
 
 def _answered_everywhere(chart: Chart, call: str) -> Iterator[Finding]:
@@ -80,7 +95,7 @@ def replies(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
                 continue
             call = reply.pays or transition.trigger
             word = vocabulary.events.get(call)
-            if call == "ocpp.*" and reply.kind in ("error", "later"):
+            if call == "ocpp.*" and reply.kind == "error" and not reply.pays:
                 word = EventWord(call, "", replies=frozenset())
             if word is None or word.replies is None:
                 known = sorted(vocabulary.calls())
@@ -115,11 +130,14 @@ def _fits(reply: model.Reply, word: EventWord, vocabulary: Vocabulary) -> Iterat
     yield Finding(reply.mark, "unknown-reply", f"{message}{nearest(reply.name, known)}")
 
 
-def debts(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
+def debts(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
     """debt-unpaid, debt-without-state: `reply: later` goes to a state, and every way out of it pays."""
+    calls = vocabulary.calls()
     for chart in charts.charts.values():
         for transition in chart.transitions():
             if transition.reply is None or transition.reply.kind != "later" or transition.reply.pays:
+                continue
+            if transition.trigger not in calls:
                 continue
             if transition.target is None:
                 message = "`reply: later` goes to a state that owes the answer: add `target`"
@@ -179,6 +197,8 @@ def competition(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
 def _beaten(competing: list[Transition]) -> Iterator[Finding]:
     seen: dict[str, Transition] = {}
     for transition in competing:
+        if transition.guard is not None and not transition.guard_text:
+            continue  # it could not be read
         winner = seen.get("") or seen.get(transition.guard_text)
         if winner:
             why = "has no guard" if winner.guard is None else "has the same guard"
@@ -306,7 +326,7 @@ def _loop_in(
         for transition, _ in edges[leaf]
         if transition.guard is not None
     }
-    conditions = sorted({atom for guard in guards.values() for atom in _atoms(guard)})
+    conditions = sorted({atom for guard in guards.values() for atom in _atoms(guard, chart)})
     if len(conditions) > MOST_CONDITIONS:
         return None
     for values in product((True, False), repeat=len(conditions)):
@@ -315,7 +335,7 @@ def _loop_in(
         for leaf in knot:
             for transition, target in edges[leaf]:
                 guard = guards.get(id(transition))
-                if guard is None or _holds(guard, valuation):
+                if guard is None or _holds(guard, valuation, chart, leaf):
                     following[leaf] = target
                     break
         loop = _cycle(following)
@@ -369,27 +389,36 @@ def _atom(expr: model.Expr) -> str:
             return str(getattr(expr, "name", expr))
 
 
-def _atoms(expr: model.Expr) -> Iterator[str]:
+def _own_state(expr: model.Expr, chart: Chart) -> str | None:
+    """The state of this very chart that a condition asks for."""
+    if not isinstance(expr, model.In) or expr.how != "in":
+        return None
+    name, _, state = expr.ref.rpartition(".")
+    return state if state in chart.states and name in ("", chart.name) else None
+
+
+def _atoms(expr: model.Expr, chart: Chart) -> Iterator[str]:
     match expr:
         case model.And(parts=parts) | model.Or(parts=parts):
             for part in parts:
-                yield from _atoms(part)
+                yield from _atoms(part, chart)
         case model.Not(part=part):
-            yield from _atoms(part)
-        case _:
+            yield from _atoms(part, chart)
+        case _ if not _own_state(expr, chart):
             yield _atom(expr)
 
 
-def _holds(expr: model.Expr, valuation: dict[str, bool]) -> bool:
+def _holds(expr: model.Expr, valuation: dict[str, bool], chart: Chart, leaf: str) -> bool:
     match expr:
         case model.And(parts=parts):
-            return all(_holds(part, valuation) for part in parts)
+            return all(_holds(part, valuation, chart, leaf) for part in parts)
         case model.Or(parts=parts):
-            return any(_holds(part, valuation) for part in parts)
+            return any(_holds(part, valuation, chart, leaf) for part in parts)
         case model.Not(part=part):
-            return not _holds(part, valuation)
+            return not _holds(part, valuation, chart, leaf)
         case _:
-            return valuation[_atom(expr)]
+            own = _own_state(expr, chart)
+            return own in chart.path(leaf) if own else valuation[_atom(expr)]
 
 
 RULES: tuple[Callable[[ChartSet, Vocabulary], Iterator[Finding]], ...] = (

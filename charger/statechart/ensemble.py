@@ -47,6 +47,9 @@ class Host(Protocol):
     def status_changed(self, number: int, status: str, event: Event) -> None:
         """The status of connector `number` (0: the station) is another one."""
 
+    def rested(self) -> None:
+        """Nothing moves any more in this step, unless something is posted now."""
+
     def wall(self, moment: Moment) -> Moment:
         """The moment with the station's own idea of the time."""
 
@@ -116,6 +119,10 @@ class Ensemble:
             id(value): self._evaluator.value(value, chart)
             for chart in chart_set.charts.values()
             for value in _argument_values(chart)
+        }
+        self._status_of = {
+            id(chart): {leaf: _status(chart, leaf) for leaf in chart.leaves}
+            for chart in chart_set.charts.values()
         }
         self._hearing = self._who_hears()
         self._statuses = {0: "", **dict.fromkeys(range(1, connectors + 1), "")}
@@ -199,6 +206,8 @@ class Ensemble:
             self._rest()
             self._read_statuses()
             if not self._waiting:
+                self._host.rested()
+            if not self._waiting:
                 break
             self._hear(self._waiting.popleft())
         for token, instance in self._asking:
@@ -275,6 +284,11 @@ class Ensemble:
                 moved = self._settle(instance) or moved
 
     def _read_statuses(self) -> None:
+        """The status of whoever rests in a state that has one; those passed through show nothing."""
+        for instance in self._instances:
+            status = self._status_of[id(instance.chart)][instance.leaf]
+            if status is not None:
+                self._statuses[instance.number] = status
         for number, status in self._statuses.items():
             if status != self._reported[number]:
                 self._reported[number] = status
@@ -320,8 +334,6 @@ class Ensemble:
         instance.tries[state.name] += 1
         for child in state.children:
             instance.tries[child] = 0
-        if state.status is not None:
-            self._statuses[instance.number] = state.status
         for transition in state.transitions:
             key = _timer(instance, transition)
             if transition.delay is not None and key not in self._timers:
@@ -506,6 +518,10 @@ def _argument_values(chart: model.Chart) -> Iterator[model.Value]:
     for transition in chart.transitions():
         if transition.reply:
             yield from (value for _, value in transition.reply.arguments)
+
+
+def _status(chart: model.Chart, leaf: str) -> str | None:
+    return next((state.status for state in chart.lineage(leaf) if state.status is not None), None)
 
 
 def _timer(instance: Instance, transition: model.Transition) -> str:

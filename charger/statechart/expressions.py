@@ -165,9 +165,10 @@ class _Parser:
     def _function(self, token: _Token) -> model.Value:
         if token.text in _QUANTIFIERS:
             ref = self._reference("a state or a tag")
-            return model.In(token.mark, token.text, ref)  # type: ignore[arg-type]
+            return model.In(ref.mark, token.text, ref.text)  # type: ignore[arg-type]
         if token.text == "tries":
-            return model.Tries(token.mark, self._reference("a state"))
+            ref = self._reference("a state")
+            return model.Tries(ref.mark, ref.text)
         if token.text == "clock.between":
             start = self._time()
             self._expect(",")
@@ -175,11 +176,11 @@ class _Parser:
         known = "in, any, all, one, first, tries, clock.between"
         raise ExpressionError(token.mark, f"no function '{token.text}'; there are {known}")
 
-    def _reference(self, what: str) -> str:
+    def _reference(self, what: str) -> _Token:
         token = self._take(what)
         if token.kind != "word":
             raise ExpressionError(token.mark, f"'{token.text}' is not {what}")
-        return token.text
+        return token
 
     def _time(self) -> int:
         token = self._take("a time like 22:00")
@@ -208,7 +209,7 @@ def parse_argument(node: Scalar) -> model.Value:
         return model.Const(node.mark, node.value)
     first = _FIRST.match(node.value)
     if first:
-        return model.In(node.mark, "first", first[1])
+        return model.In(node.mark.part(first.start(1), len(first[1])), "first", first[1])
     if node.value in ("here", "none") or node.value.startswith("event.") or _FACT.match(node.value):
         return named_value(node.value, node.mark)
     return model.Const(node.mark, node.value)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from charger.statechart import expressions, model
-from charger.statechart.findings import Finding, Mark, nearest
+from charger.statechart.findings import Finding, Mark, closest, nearest
 from charger.statechart.source import Mapping, Node, Scalar, Sequence, read_file
 
 LANGUAGE = 1
@@ -343,7 +343,7 @@ class _Reader:
         return model.Chart(
             mark=mark,
             name=name,
-            scopes=scopes or ("station",),
+            scopes=scopes,
             description=root.description,
             states=ordered,
             guards=guards,
@@ -456,8 +456,11 @@ class _Reader:
             else self.fields(node, TRANSITION_KEYS, "a transition")
         )
         guard, guard_text = self.guard(fields.get("guard"))
+        written = [key.raw for key, _ in node.items] if isinstance(node, Mapping) else []
+        if guard is None and any(_means_guard(key) for key in written):
+            guard = _anything(node.mark)
         target = fields.get("target")
-        if isinstance(node, Scalar) or (isinstance(node, Mapping) and len(fields) == len(node.items)):
+        if isinstance(node, Scalar) or (isinstance(node, Mapping) and len(fields) == len(written)):
             if not fields:
                 self.report(
                     node.mark, "empty-transition", "a transition does something: target, reply or actions"
@@ -533,11 +536,16 @@ class _Reader:
                 yield key.raw, expressions.parse_argument(value)
             else:
                 self.report(value.mark, "wrong-kind", f"the argument '{key.raw}' is one value")
+                yield key.raw, _anything(value.mark)
 
 
-def _anything(mark: Mark) -> model.Expr:
-    """Stands for a condition that could not be read, so that it is neither missing nor always true."""
+def _anything(mark: Mark) -> model.EventField:
+    """Stands for what could not be read, so that it is neither missing nor, as a guard, always true."""
     return model.EventField(mark, "connector")
+
+
+def _means_guard(key: str) -> bool:
+    return key == "cond" or closest(key, TRANSITION_KEYS) == "guard"
 
 
 def _asks_itself(name: str, guards: dict[str, model.Expr]) -> bool:

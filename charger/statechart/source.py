@@ -183,7 +183,8 @@ class _Composer:
             return Mapping(mark, tuple(self._pairs(events, depth)))
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event)
-        return Scalar(mark, None, "")  # an alias, refused above
+        name = f"*{event.anchor}"  # type: ignore[attr-defined]
+        return Scalar(mark, name, name)  # an alias, refused above
 
     def _items(self, events: Iterator[yaml.Event], depth: int) -> Iterator[Node]:
         for event in events:

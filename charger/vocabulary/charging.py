@@ -12,6 +12,7 @@ from charger.functions.metering import Reading
 from charger.functions.situation import Considered, Situation
 from charger.functions.transactions import Transaction
 from charger.statechart.event import Event
+from charger.statechart.words import Field
 from charger.vocabulary.declare import (
     CONNECTOR,
     OPTIONAL_TEXT,
@@ -142,10 +143,28 @@ def tag_connector(at: Situation, _here: int, _event: Event) -> int | None:
     return at.considered.connector
 
 
-@WORDS.action("tag.consider", STATION, tag=TEXT, connector=PLACE)
-def tag_consider(at: Situation, _here: int, _event: Event, *, tag: str, connector: int | None = None) -> None:
-    """Take a tag under consideration, for one certain connector if one is given."""
-    at.considered = Considered(tag, connector)
+@WORDS.fact("tag.remote", scope=STATION)
+def tag_remote(at: Situation, _here: int, _event: Event) -> bool:
+    """The Central System named the tag under consideration; nobody is at the reader."""
+    return at.considered.remote
+
+
+@WORDS.fact("tag.held_connector", "connector", STATION)
+def tag_held_connector(at: Situation, _here: int, _event: Event) -> int | None:
+    """Where a plug is still in after a transaction of the group of the tag under consideration."""
+    parent = at.considered.parent
+    places = (number for number, connector in at.connectors.items() if connector.cable)
+    return next(
+        (number for number in places if same(at.transactions.last(number).get("parent"), parent)), None
+    )
+
+
+@WORDS.action("tag.consider", STATION, tag=TEXT, connector=PLACE, remote=Field("bool", required=False))
+def tag_consider(
+    at: Situation, _here: int, _event: Event, *, tag: str, connector: int | None = None, remote: bool = False
+) -> None:
+    """Take a tag under consideration: for one certain connector if one is given, named by the Central System?"""
+    at.considered = Considered(tag, connector, remote=remote)
 
 
 @WORDS.action("tag.learn", STATION)

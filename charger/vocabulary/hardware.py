@@ -153,6 +153,12 @@ def lock_is_engaged(at: Situation, here: int, _event: Event) -> bool:
     return at.connectors[here].lock == "engaged"
 
 
+@WORDS.fact("lock.is_faulty")
+def lock_is_faulty(at: Situation, here: int, _event: Event) -> bool:
+    """A fault of the lock is latched here."""
+    return "ConnectorLockFailure" in at.latched(here)
+
+
 @WORDS.fact("interlocks.hold")
 def interlocks_hold(at: Situation, here: int, _event: Event) -> bool:
     """No fault forbids voltage here, and the emergency stop is not pressed."""

@@ -214,6 +214,12 @@ def status_info(at: Situation, here: int, _event: Event, *, info: str) -> None:
     at.notices[here].info = info
 
 
+@WORDS.action("status.tell", BOTH, info=TEXT)
+def status_tell(at: Situation, here: int, _event: Event, *, info: str) -> None:
+    """Tell a text now: with the change of status in this step, or with the present one if there is none."""
+    at.notices[here].info, at.notices[here].urgent = info, True
+
+
 @WORDS.action("status.warn", BOTH, error=ERROR)
 def status_warn(at: Situation, here: int, _event: Event, *, error: str) -> None:
     """Tell of an error that does not prevent charging, with the present status (§4.9)."""

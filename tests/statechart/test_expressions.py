@@ -147,7 +147,7 @@ def test_every_part_knows_its_place() -> None:
         ("Not", 19, 3),
         ("Compare", 24, 3),
         ("Capital", 24, 3),
-        ("In", 31, 2),
+        ("In", 34, 3),
     ]
 
 

@@ -1,0 +1,345 @@
+"""Every rule has an example: a folder of charts with one kind of mistake, and the findings word for word.
+
+``err/<rule>/expected.txt`` is what `charger check` prints for ``err/<rule>/``; ``make accept`` (``--accept``)
+writes these files anew, and the review of the difference is the test. Sets in ``ok/`` have no findings, nor have
+the shipped charts after any of the twelve changes that people are expected to ask for.
+"""
+
+import random
+import re
+from pathlib import Path
+
+import pytest
+from chart_kit import SHIPPED, shipped_copy
+
+from charger.statechart import checks
+from charger.statechart.findings import Finding, Mark, as_text
+from charger.vocabulary import build
+
+HERE = Path(__file__).parent
+EXAMPLES = sorted(path for path in (HERE / "err").iterdir() if path.is_dir())
+CORRECT = sorted(path for path in (HERE / "ok").iterdir() if path.is_dir())
+SOURCES = ("source", "reader", "checks_names", "checks_behaviour")
+NAMED_BY_A_VARIABLE = {"unknown-guard"}
+"""Rules whose name is put together at run time."""
+
+
+def findings_of(folder: Path) -> list[Finding]:
+    return checks.check(folder, build, "charts").findings
+
+
+def lines_of(folder: Path) -> list[str]:
+    """The findings as one line each, without the folder."""
+    return [str(finding).removeprefix("charts/") for finding in findings_of(folder)]
+
+
+# -- one example per rule ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
+def test_the_findings_are_the_expected_ones_word_for_word(
+    folder: Path, request: pytest.FixtureRequest
+) -> None:
+    checked = checks.check(folder, build, "charts")
+    printed = as_text(checked.findings, checked.charts.sources) + "\n"
+    expected = folder / "expected.txt"
+    if request.config.getoption("--accept"):
+        expected.write_text(printed, encoding="utf-8")
+    assert printed == expected.read_text(encoding="utf-8"), "other findings: is it better? then `make accept`"
+
+
+@pytest.mark.parametrize("folder", EXAMPLES, ids=lambda folder: folder.name)
+def test_a_mistake_is_told_by_its_own_rule_alone(folder: Path) -> None:
+    assert {finding.rule for finding in findings_of(folder)} == {folder.name}
+
+
+def test_every_rule_has_an_example_and_every_example_a_rule() -> None:
+    text = "".join((Path(checks.__file__).parent / f"{name}.py").read_text("utf-8") for name in SOURCES)
+    kinds = set(re.findall(r'_unknown\(\s*"([a-z-]+)"', text))
+    rest = re.sub(r'_unknown\(\s*"[a-z-]+"', "", text)
+    rules = set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', rest)) | {f"unknown-{kind}" for kind in kinds}
+    assert rules | NAMED_BY_A_VARIABLE == {folder.name for folder in EXAMPLES}
+
+
+@pytest.mark.parametrize("folder", CORRECT, ids=lambda folder: folder.name)
+def test_correct_charts_have_no_findings(folder: Path) -> None:
+    assert lines_of(folder) == []
+
+
+# -- the shipped charts --------------------------------------------------------------------------------
+
+
+def test_the_shipped_charts_have_no_findings() -> None:
+    assert lines_of(SHIPPED) == []
+
+
+def test_a_check_says_how_much_it_looked_at() -> None:
+    checked = checks.check(SHIPPED, build)
+    charts = checked.charts.charts.values()
+    states = sum(len(chart.states) - 1 for chart in charts)
+    assert checked.summary().startswith(f"{len(charts)} charts, {states} states, ")
+    assert checked.errors == []
+
+
+def test_findings_name_files_as_the_caller_does(tmp_path: Path) -> None:
+    folder = shipped_copy(tmp_path, ("link.yaml", "initial: Down", "initial: Dwn"))
+    assert checks.check(folder, build).findings[0].mark.file == f"{folder}/link.yaml"
+    assert checks.check(folder, build, "my charts").findings[0].mark.file == "my charts/link.yaml"
+
+
+TEN_MISTAKES = {
+    # file: (what is written, the mistake in it, its rule, the right word)
+    "link.yaml": ("link.lost: Down", "link.lsot: Down", "unknown-event", "link.lost"),
+    "registration.yaml": ("[ocpp.answer_calls]", "[ocpp.answer_cals]", "unknown-action", "ocpp.answer_calls"),
+    "requests.yaml": ("not configuration.known", "not configuration.knwon", "unknown-fact", "configuration.known"),
+    "reset.yaml": ("target: Soft", "target: Sotf", "unknown-target", "Soft"),
+    "availability.yaml": ("status: Faulted", "status: Faultd", "unknown-status", "Faulted"),
+    "metering.yaml": (
+        *("{MeterValueSampleInterval", "{MeterValueSampleIntervall"),
+        *("unknown-configuration-key", "MeterValueSampleInterval"),
+    ),
+    "pilot.yaml": ("{guard: in(refused)", "{gaurd: in(refused)", "unknown-key", "guard"),
+    "power.yaml": ("in(secured)", "in(secured_)", "unknown-tag", "secured"),
+    "transaction.yaml": ("reason: Remote", "reason: Remot", "unknown-word", "Remote"),
+    "lock.yaml": ("UnlockConnector: Unlocked", "UnlockConnector: Unlokced", "unknown-reply", "Unlocked"),
+}
+
+
+def test_ten_mistakes_are_found_in_one_run_each_at_its_place_and_with_the_right_word(tmp_path: Path) -> None:
+    folder = shipped_copy(tmp_path, *((file, old, new) for file, (old, new, _, _) in TEN_MISTAKES.items()))
+    found = {Path(finding.mark.file).name: finding for finding in findings_of(folder)}
+    assert len(findings_of(folder)) == 10
+    for file, (old, new, rule, right) in TEN_MISTAKES.items():
+        finding, text = found[file], (folder / file).read_text("utf-8")
+        wrong = _different_word(old, new)
+        before = text[: text.index(new) + new.index(wrong)]
+        line, column = before.count("\n") + 1, len(before) - before.rindex("\n")
+        assert finding.rule == rule
+        assert finding.mark == Mark(f"charts/{file}", line, column, len(wrong))
+        assert finding.message.endswith(f"— did you mean '{right}'?")
+
+
+def _different_word(old: str, new: str) -> str:
+    words = zip(re.findall(r"[\w.]+", old), re.findall(r"[\w.]+", new), strict=True)
+    return next(right for left, right in words if left != right)
+
+
+def test_a_chart_that_cannot_be_read_is_not_blamed_on_the_others(tmp_path: Path) -> None:
+    """What other charts say of it (`in(link.Up)`) waits until it can be read; their own mistakes do not."""
+    edits = [("link.yaml", "states:", "states: ["), ("reset.yaml", "target: Soft, reply", "target: Sotf, reply")]
+    assert [line.split()[-1] for line in lines_of(shipped_copy(tmp_path, *edits))] == [
+        "[yaml-syntax]",
+        "[unknown-target]",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "rule"),
+    [
+        ("index.yaml", "guards:", "guards: [", "yaml-syntax"),
+        ("connector.yaml", "scope: connector", "scope: conector", "unknown-scope"),
+        ("index.yaml", "requests, delivery", "reqests, delivery", "unknown-chart"),
+    ],
+)
+def test_one_mistake_that_hides_much_is_not_a_flood(
+    tmp_path: Path, file: str, old: str, new: str, rule: str
+) -> None:
+    found = findings_of(shipped_copy(tmp_path, (file, old, new)))
+    assert {finding.rule for finding in found} <= {rule, "chart-not-listed"}
+    assert len(found) <= 2
+
+
+def test_all_calls_that_one_missing_line_leaves_without_owner_are_one_finding(tmp_path: Path) -> None:
+    wild = "  ocpp.*: {reply: {error: NotSupported}}"
+    (found,) = lines_of(shipped_copy(tmp_path, ("connector.yaml", wild, "  ")))
+    assert re.search(r"no chart answers ocpp\.\w+, ocpp\.\w+, ocpp\.\w+ and \d+ more to a connector", found)
+
+
+# -- twelve wishes -------------------------------------------------------------------------------------
+
+LISTED = "indicator]"
+DECLARED = "invariants:\n"
+"""Lines of index.yaml that a change adds to."""
+BUTTON = """\
+chart: button
+scope: connector
+description: The stop button; three seconds, so that nobody leans on it by accident.
+initial: Up
+states:
+  Up:
+    on: {stop_button.on: Down}
+  Down:
+    on: {stop_button.off: Up}
+    after: {3s: {target: Up, actions: [raise: {transaction.stop: {reason: Local}}]}}
+"""
+FAN = """\
+chart: fan
+scope: station
+description: Runs while anybody charges, and two minutes longer.
+initial: Still
+states:
+  Still:
+    entry: [fan.off]
+    always: {guard: any(energy), target: Running}
+  Running:
+    entry: [fan.on]
+    always: {guard: not any(energy), target: Cooling}
+  Cooling:
+    after: {2m: Still}
+    always: {guard: any(energy), target: Running}
+"""
+RESUMING = """\
+  Resuming:
+    description: The transaction goes on when the Central System still accepts its card.
+    tags: [busy]
+    initial: Waiting
+    after: {10m: {target: Ending, actions: [transaction.ending: {reason: PowerLoss}]}}
+    states:
+      Waiting:
+        always: {guard: online, target: Asking}
+      Asking:
+        entry: [ocpp.Authorize: {idTag: transaction.tag}]
+        on:
+          ocpp.Authorize.accepted: Running
+          ocpp.Authorize.refused: {target: Ending, actions: [transaction.ending: {reason: DeAuthorized}]}
+          ocpp.Authorize.failed: Pausing
+      Pausing:
+        after: {30s: Waiting}
+  Idle:
+"""
+FLASHING = """\
+    on: {indicator.flash: Flashing}
+  Flashing:
+    entry: [light.show: {look: white flashing}]
+    after: {10s: Showing}
+"""
+DATA_TRANSFER = """\
+      ocpp.DataTransfer:
+        - guard: event.vendorId == 'com.example' and event.messageId == 'flash'
+          reply: Accepted
+          actions: [raise: indicator.flash]
+        - {guard: event.vendorId == 'com.example', reply: UnknownMessageId}
+        - {reply: UnknownVendorId}
+"""
+ENGAGING = """\
+  Engaging:
+    entry: [lock.engage]
+    after: {3s: Failed}
+    on: {lock.engaged: Engaged, lock.failed: Failed}
+"""
+LOCKING = """\
+  Locking:
+    initial: Engaging
+    states:
+      Engaging:
+        entry: [lock.engage]
+        after: {3s: Refused}
+        on: {lock.engaged: Engaged, lock.failed: Refused}
+      Refused:
+        always: {guard: tries(Engaging) >= 3, target: Failed}
+        after: {1s: Engaging}
+"""
+CHANGES = {
+    "free vending without a card": [
+        (
+            "connector.yaml",
+            "        after: {ConnectionTimeOut: Released}\n",
+            "        after: {ConnectionTimeOut: Released}\n"
+            "        always: {guard: FreeVending, target: Locking, actions: [session.open: {tag: FREE}]}\n",
+        ),
+        ("index.yaml", DECLARED, "settings: {FreeVending: true}\n" + DECLARED),
+    ],
+    "card first with a two-minute grace": [
+        ("authorization.yaml", "after: {ConnectionTimeOut: Idle}", "after: {2m: Idle}"),
+        ("connector.yaml", "after: {ConnectionTimeOut: {target: Passing", "after: {2m: {target: Passing"),
+    ],
+    "a stop button that wants a press of three seconds": [
+        ("button.yaml", "", BUTTON),
+        ("index.yaml", LISTED, "indicator, button]"),
+        (
+            *("index.yaml", DECLARED),
+            "inputs: {stop_button: {scope: connector, description: stop button beside the socket}}\n" + DECLARED,
+        ),
+    ],
+    "a blink pattern per status": [
+        ("indicator.yaml", "Preparing: yellow", "Preparing: yellow blinking 1s"),
+        ("indicator.yaml", "SuspendedEV: blue\n", "SuspendedEV: blue blinking 2s\n"),
+        ("indicator.yaml", "Faulted: red", "Faulted: red blinking 200ms"),
+    ],
+    "no charging while the cabinet door is open": [
+        ("connector.yaml", "  energy_allowed:\n", "  energy_allowed:\n    - not door\n"),
+        ("index.yaml", DECLARED, "inputs: {door: {description: cabinet door - on = open}}\n" + DECLARED),
+    ],
+    "charging after 22:00 only": [
+        ("connector.yaml", "  energy_allowed:\n", "  energy_allowed:\n    - clock.between(22:00, 06:00)\n"),
+    ],
+    "authorizing again after a power cut": [
+        ("connector.yaml", "  energy_allowed:\n", "  energy_allowed:\n    - not in(transaction.Resuming)\n"),
+        (
+            "transaction.yaml",
+            "      - {guard: transaction.open, target: Idle, actions: [transaction.ending: {reason: restart.reason},"
+            " transaction.close]}\n",
+            "      - {guard: transaction.open, target: Resuming}\n",
+        ),
+        ("transaction.yaml", "  Idle:\n", RESUMING),
+    ],
+    "a DataTransfer of the vendor that flashes the lights": [
+        ("indicator.yaml", "          Faulted: red\n", "          Faulted: red\n" + FLASHING),
+        ("requests.yaml", "      ocpp.DataTransfer: {reply: UnknownVendorId}\n", DATA_TRANSFER),
+    ],
+    "a failed lock tried three times": [
+        ("lock.yaml", "      - {guard: wanted, target: Engaging}", "      - {guard: wanted, target: Locking}"),
+        ("lock.yaml", "    always: {guard: wanted, target: Engaging}", "    always: {guard: wanted, target: Locking}"),
+        ("lock.yaml", ENGAGING, LOCKING),
+    ],
+    "a fan that runs two minutes after charging": [
+        ("fan.yaml", "", FAN),
+        ("index.yaml", LISTED, "indicator, fan]"),
+        ("index.yaml", DECLARED, "outputs: {fan: {description: cabinet fan}}\n" + DECLARED),
+    ],
+    "another back-off for a mobile modem": [
+        ("link.yaml", "backoff(2s, 60s, 3s)", "backoff(15s, 15m, 60s)"),
+    ],
+    "no Finishing on a fixed cable": [
+        (
+            "connector.yaml",
+            "          - {guard: not cable.present, target: Gone}\n",
+            "          - {guard: not cable.present and cable.fixed, target: Choosing}\n"
+            "          - {guard: not cable.present, target: Gone}\n",
+        ),
+    ],
+}
+
+
+@pytest.mark.parametrize("wish", CHANGES)
+def test_the_changes_people_ask_for_are_edits_of_yaml(tmp_path: Path, wish: str) -> None:
+    assert lines_of(shipped_copy(tmp_path, *CHANGES[wish])) == []
+
+
+# -- whatever is in the files --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_charts_damaged_at_random_give_findings_and_never_an_exception(tmp_path: Path, seed: int) -> None:
+    dice = random.Random(seed)
+    folder = shipped_copy(tmp_path)
+    files = sorted(folder.glob("*.yaml"))
+    words = sorted({word for path in files for word in re.findall(r"[\w.]+", path.read_text("utf-8"))})
+    for path in dice.sample(files, 8):
+        lines = path.read_text("utf-8").splitlines()
+        for _ in range(2):
+            line = dice.randrange(len(lines))
+            match dice.randrange(4):
+                case 0:
+                    lines.insert(dice.randrange(len(lines)), lines.pop(line))
+                case 1:
+                    lines[line] = lines[line][2:]
+                case 2:
+                    position = dice.randrange(len(lines[line]) + 1)
+                    lines[line] = lines[line][:position] + dice.choice("{}[]:,()'-*&") + lines[line][position:]
+                case _:
+                    lines[line] = re.sub(r"[\w.]+$", dice.choice(words), lines[line])
+        path.write_text("\n".join(lines), encoding="utf-8")
+    checked = checks.check(folder, build, "charts")
+    assert checked.findings
+    assert as_text(checked.findings, checked.charts.sources)
