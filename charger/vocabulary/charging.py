@@ -190,12 +190,18 @@ def _start_answered(at: Situation, message: Message, payload: dict[str, Any], ev
     running = at.transactions.numbered(message.transaction)
     if running is None:
         return
-    refused = None if info.status == "Accepted" else info.status
-    energy = at.connectors[running.connector].reading.energy
-    parent = running.parent or info.parent
-    at.transactions.put(replace(running, refused=refused, energy_when_refused=energy, parent=parent))
-    name = "transaction.refused" if refused else "transaction.accepted"
+    at.transactions.put(replace(running, parent=running.parent or info.parent))
+    name = "transaction.accepted" if info.status == "Accepted" else "transaction.refused"
     at.charts.post(Event(name, running.connector, {"status": info.status}, moment=event.moment))
+
+
+def _refused(at: Situation, event: Event) -> None:
+    """With the event, not before: no chart may see a refused tag that nobody has told it of."""
+    connector = at.connectors[event.connector or 0]
+    running = at.transactions.on(event.connector or 0)
+    if running:
+        status, energy = str(event.fields["status"]), connector.reading.energy
+        at.transactions.put(replace(running, refused=status, energy_when_refused=energy))
 
 
 def _answered(at: Situation, event: Event) -> None:
@@ -217,7 +223,12 @@ WORDS.event(
     status=TEXT,
 )
 WORDS.event(
-    *("transaction.refused", "The Central System refused the tag of a running transaction.", CONNECTOR),
+    *(
+        "transaction.refused",
+        "The Central System refused the tag of a running transaction.",
+        CONNECTOR,
+        _refused,
+    ),
     status=one_of("Blocked", "Expired", "Invalid", "ConcurrentTx"),
 )
 WORDS.event("queue.answered", "The Central System took the message that was sent.", STATION, _answered)
