@@ -231,12 +231,12 @@ def started(subject: Subject, central: Central, samples: Samples) -> Iterator[tu
 def measure(subject: Subject, central: Central, samples: Samples, seconds: float) -> None:
     """Everything about one subject, once."""
     with started(subject, central, samples) as (pid, panel):
-        if panel:
-            plug(panel)
         time.sleep(IDLE)
         pss, rss = memory(pid)
         samples["pss"].append(pss)
         samples["rss"].append(rss)
+        if panel:
+            plug(panel)
         paced = central.sessions(subject.name, most=PACED, pause=PAUSE)
         latencies = sorted(1000 * latency for latency in paced["latencies"][5:])
         samples["p50"].append(statistics.median(latencies))

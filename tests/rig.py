@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ SIMULATION = {
     "plugged": (),
     "register": None,
 }
+_IDENTIFIERS = count(1)
 SEEN: dict[tuple[str, int, int], set[bool | None]] = {}
 """Chart, line and column of a transition → what happened to it in all tests: taken (None), guard true, false.
 Of the shipped charts only."""
@@ -297,7 +299,7 @@ class Rig:
 
     def call(self, action: str, **payload: Any) -> Any:
         """The Central System calls; gives the answer, an error code, or None while it is owed."""
-        identifier = f"call-{len(self.cs.replies)}-{self.clock.now().monotonic}-{len(self.steps)}"
+        identifier = f"call-{next(_IDENTIFIERS)}"
         self.driver.post(Event(f"ocpp.{action}", fields=payload, call=identifier))
         self.after(0.01)
         self._last = identifier

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from itertools import product
 
 from charger.statechart import model
 from charger.statechart.findings import Finding, nearest
 from charger.statechart.model import Chart, ChartSet, Transition
 from charger.statechart.words import EventWord, Vocabulary
 
-MOST_CONDITIONS = 14
-"""Of distinct conditions in one knot of ``always`` transitions; a larger knot is not searched for loops."""
+MOST_LOOKS = 20_000
+"""At the states of one knot of ``always`` transitions in the search for loops; then it is given up."""
 
 
 # -- calls and replies ---------------------------------------------------------------------------------
@@ -319,39 +318,36 @@ def _knots(edges: dict[str, list[tuple[Transition, str]]]) -> list[frozenset[str
 def _loop_in(
     charts: ChartSet, chart: Chart, edges: dict[str, list[tuple[Transition, str]]], knot: frozenset[str]
 ) -> list[str] | None:
-    """A loop for some valuation of the conditions in a knot; states of this chart are known, not free."""
+    """A loop for some answers of the conditions in a knot; states of this chart are known, not free.
+
+    Conditions are decided only when a guard on the way asks for them: few do, however many there are.
+    """
     guards = {
         id(transition): _resolved(charts, chart, transition.guard)
         for leaf in knot
         for transition, _ in edges[leaf]
         if transition.guard is not None
     }
-    conditions = sorted({atom for guard in guards.values() for atom in _atoms(guard, chart)})
-    if len(conditions) > MOST_CONDITIONS:
+    looks = MOST_LOOKS
+
+    def follow(path: list[str], known: dict[str, bool]) -> list[str] | None:
+        nonlocal looks
+        looks -= 1
+        leaf = path[-1]
+        for transition, target in edges[leaf]:
+            guard = guards.get(id(transition))
+            answer = guard is None or _holds(guard, known, chart, leaf)
+            if isinstance(answer, str):
+                decided = ({**known, answer: value} for value in (True, False))
+                return next(filter(None, (follow(path, one) for one in decided)), None) if looks > 0 else None
+            if answer:
+                if target == path[0]:
+                    return path
+                inside = target in knot and target not in path
+                return follow([*path, target], known) if inside else None
         return None
-    for values in product((True, False), repeat=len(conditions)):
-        valuation = dict(zip(conditions, values, strict=True))
-        following: dict[str, str] = {}
-        for leaf in knot:
-            for transition, target in edges[leaf]:
-                guard = guards.get(id(transition))
-                if guard is None or _holds(guard, valuation, chart, leaf):
-                    following[leaf] = target
-                    break
-        loop = _cycle(following)
-        if loop:
-            return loop
-    return None
 
-
-def _cycle(following: dict[str, str]) -> list[str] | None:
-    for start in sorted(following):
-        path = [start]
-        while path[-1] in following and following[path[-1]] not in path:
-            path.append(following[path[-1]])
-        if following.get(path[-1]) == start:
-            return path
-    return None
+    return next(filter(None, (follow([leaf], {}) for leaf in sorted(knot))), None)
 
 
 def _resolved(charts: ChartSet, chart: Chart, expr: model.Expr) -> model.Expr:
@@ -397,28 +393,21 @@ def _own_state(expr: model.Expr, chart: Chart) -> str | None:
     return state if state in chart.states and name in ("", chart.name) else None
 
 
-def _atoms(expr: model.Expr, chart: Chart) -> Iterator[str]:
+def _holds(expr: model.Expr, known: dict[str, bool], chart: Chart, leaf: str) -> bool | str:
+    """True, False, or the condition that has to be decided first."""
     match expr:
         case model.And(parts=parts) | model.Or(parts=parts):
-            for part in parts:
-                yield from _atoms(part, chart)
+            ends = isinstance(expr, model.Or)
+            answers = [_holds(part, known, chart, leaf) for part in parts]
+            return (
+                ends if ends in answers else next((one for one in answers if isinstance(one, str)), not ends)
+            )
         case model.Not(part=part):
-            yield from _atoms(part, chart)
-        case _ if not _own_state(expr, chart):
-            yield _atom(expr)
-
-
-def _holds(expr: model.Expr, valuation: dict[str, bool], chart: Chart, leaf: str) -> bool:
-    match expr:
-        case model.And(parts=parts):
-            return all(_holds(part, valuation, chart, leaf) for part in parts)
-        case model.Or(parts=parts):
-            return any(_holds(part, valuation, chart, leaf) for part in parts)
-        case model.Not(part=part):
-            return not _holds(part, valuation, chart, leaf)
+            answer = _holds(part, known, chart, leaf)
+            return answer if isinstance(answer, str) else not answer
         case _:
-            own = _own_state(expr, chart)
-            return own in chart.path(leaf) if own else valuation[_atom(expr)]
+            own, atom = _own_state(expr, chart), _atom(expr)
+            return own in chart.path(leaf) if own else known.get(atom, atom)
 
 
 RULES: tuple[Callable[[ChartSet, Vocabulary], Iterator[Finding]], ...] = (

@@ -36,6 +36,8 @@ class World:
         """How far the station's own idea of the time is ahead of the operating system's, s."""
         self.luck = 0.0
         self.tokens: list[int] = []
+        self.posts_at_rest: list[str] = []
+        """Events that come of the situation itself, one for each time that everything rests."""
         self.charts: Ensemble
 
     def fact(self, name: str, here: int) -> Any:
@@ -55,6 +57,10 @@ class World:
 
     def status_changed(self, number: int, status: str, event: Event) -> None:
         self.log.append(f"status {number} {status} ({event.name})")
+
+    def rested(self) -> None:
+        if self.posts_at_rest:
+            self.charts.post(Event(self.posts_at_rest.pop(0)))
 
     def wall(self, moment: Moment) -> Moment:
         return Moment(moment.monotonic, moment.wall + self.ahead)

@@ -220,6 +220,13 @@ def test_what_an_action_brings_about_is_heard_later_in_the_same_step(play: Any) 
     assert play(chart("a", body)).send("go") == ["post.it@0 event=came.of_it", "then.this@0", "saw.it@0 by=go"]
 
 
+def test_what_the_situation_brings_about_at_rest_is_heard_in_the_same_step(play: Any) -> None:
+    made = play(chart("a", "states: {A: {on: {go: B}}, B: {on: {one: {actions: [heard.one]}, two: A}}}"))
+    made.world.posts_at_rest = ["one", "two"]
+    assert made.send("go") == ["heard.one@0"]
+    assert made.state("a") == "A"
+
+
 # -- who hears what ------------------------------------------------------------------------------------
 
 

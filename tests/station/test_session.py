@@ -155,6 +155,34 @@ def test_two_connectors_at_once() -> None:
     assert rig.told(2) == ["Available", "Preparing", "Charging", "Finishing"]
 
 
+@pytest.mark.parametrize("fixed", [True, False])
+@pytest.mark.parametrize(("amps", "then"), [(16, "Charging"), (0, "SuspendedEVSE")])
+def test_a_new_transaction_where_the_plug_was_left_in_shows_preparing(
+    *, fixed: bool, amps: float, then: str
+) -> None:
+    """F2: the matrix has no other way from Finishing into a transaction."""
+    rig = Rig(1, fixed=fixed)
+    rig.session()
+    rig.swipe()
+    rig.after(10)
+    rig.limit(1, amps)
+    rig.call("RemoteStartTransaction", idTag="TAG", connectorId=1)
+    rig.after(15)
+    assert rig.told()[-3:] == ["Finishing", "Preparing", then]
+
+
+def test_stopped_and_started_again_while_the_lock_is_still_closed() -> None:
+    """F2, though nothing has to move for it."""
+    rig = Rig()
+    rig.session(tag="ONE")
+    rig.hardware.simulate("swipe", None, {"id_tag": "ONE"})
+    rig.until(lambda: rig.status() == "Finishing", step=0.01)
+    rig.limit(1, 0)
+    rig.hardware.simulate("swipe", None, {"id_tag": "TWO", "connector": 1})
+    rig.after(15)
+    assert rig.told()[-3:] == ["Finishing", "Preparing", "SuspendedEVSE"]
+
+
 # -- fixed cable -------------------------------------------------------------------------------------------
 
 

@@ -61,7 +61,7 @@ class Walk:
             pick((1, 2, 2, 3)),
             fixed=pick((False, False, True)),
             start=False,
-            simulation={"car_delay": pick((0.2, 2.0, 8.0)), "lock_delay": pick((0.3, 1.0, 3.5))},
+            simulation={"car_delay": pick((0.2, 2.0, 8.0)), "lock_delay": pick((0.3, 1.0, 2.5))},
             AllowOfflineTxForUnknownId=pick(("true", "false")),
             AuthorizeRemoteTxRequests=pick(("true", "false")),
             ClockAlignedDataInterval=pick(("0", "60")),
@@ -99,6 +99,7 @@ class Walk:
             (1, self.central),
             (1, self.disk),
             (1, self.power),
+            (9, self.heal),
         ]
         self.live()
         self.rig.driver.start()
@@ -212,6 +213,21 @@ class Walk:
             self.rig.cs.reachable = True
             self.rig.after(5)
 
+    def heal(self) -> None:
+        """What is broken is repaired after a while, or there would be little to see."""
+        rig = self.rig
+        rig.storage.broken = None
+        rig.cs.reachable = True
+        for number in self.numbers:
+            rig.limit(number, 32)
+            if not rig.plans[0].fixed:
+                self.world("lock", number, fail=False)
+        rig.wires("emergency.released")
+        for place in (0, *self.numbers):
+            self.world("clear_fault", place)
+        if self.chance.random() < 0.3:
+            self.ask("ChangeAvailability", connectorId=0, type="Operative")
+
     def limit(self) -> None:
         self.rig.limit(self.chance.choice(self.numbers), self.chance.choice((0, 6, 16, 32, 32)))
 
@@ -246,12 +262,14 @@ class Walk:
             self.called[call] = True
 
     def call(self) -> None:
-        if not self.rig.cs.linked:
-            return
         name, fields = self.chance.choice(self.calls())
         self.done[-1] += f" {name} {fields}"
-        self.rig.call(name, **fields)
-        self.called[self.rig._last] = False
+        self.ask(name, **fields)
+
+    def ask(self, name: str, **fields: Any) -> None:
+        if self.rig.cs.linked:
+            self.rig.call(name, **fields)
+            self.called[self.rig._last] = False
 
     def calls(self) -> list[tuple[str, dict[str, Any]]]:
         pick = self.chance.choice
@@ -297,13 +315,18 @@ class Walk:
 
     def home(self) -> None:
         """Everything is unplugged, cleared, connected, in operation; and a while passes."""
-        rig = self.rig
-        rig.storage.broken = None
-        rig.cs.reachable = True
-        for action in ("StopTransaction", "MeterValues", "StatusNotification", "BootNotification"):
-            rig.cs.answers.pop(action, None)
-        rig.wires("emergency.released")
-        rig.after(120)
+        for _ in range(2):
+            rig = self.rig
+            rig.storage.broken = None
+            rig.cs.reachable = True
+            for action in ("StopTransaction", "MeterValues", "StatusNotification", "BootNotification"):
+                rig.cs.answers.pop(action, None)
+            rig.wires("emergency.released")
+            rig.after(120)
+            if rig.driver.restart:
+                self.cut(3)
+        for key, value in (("ConnectionTimeOut", "5"), ("MinimumStatusDuration", "0")):
+            rig.call("ChangeConfiguration", key=key, value=value)
         for number in self.numbers:
             rig.limit(number, 32)
             if not rig.plans[0].fixed:
@@ -362,7 +385,7 @@ class Walk:
         assert {notice["connectorId"] for notice in told} == {0, *self.numbers}
 
 
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", range(30))
 def test_a_walk(seed: int) -> None:
     """Everything at once, in any order."""
     walk = Walk(seed)
