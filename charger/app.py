@@ -43,6 +43,7 @@ class App:
         self._checked = checked
         self._wake = asyncio.Event()
         self._stopping = False
+        self._failure: BaseException | None = None
         self._panel: Any = None
         self._pictures: Any = None
 
@@ -81,6 +82,7 @@ class App:
             self._listen_to_signals()
             self._driver.start()
             panel = asyncio.create_task(self._start_panel())
+            panel.add_done_callback(self._panel_started)
             try:
                 await self._consume()
             finally:
@@ -88,7 +90,7 @@ class App:
         finally:
             self._hardware.make_safe()
             storage.close()
-        return self._driver.restart
+        return None if self._stopping else self._driver.restart
 
     # -- parts -------------------------------------------------------------------------------------------
 
@@ -146,14 +148,25 @@ class App:
             loop.add_signal_handler(number, self._stop)
 
     def _stop(self) -> None:
+        """The charts end what is going on; whoever asks twice gets his way."""
+        if self._stopping:
+            self._driver.ended = True
         self._stopping = True
-        self._driver.post(Event("station.stopping", fields={"reason": "Reboot"}))
+        self._driver.post(Event("station.stopping"))
+
+    def _panel_started(self, task: asyncio.Task[None]) -> None:
+        """A page that cannot come up is no station that anybody can use."""
+        if not task.cancelled() and task.exception():
+            self._failure = task.exception()
+            self._wake.set()
 
     # -- the loop ----------------------------------------------------------------------------------------
 
     async def _consume(self) -> None:
-        while not (self._driver.restart or self._stopping):
+        while not (self._driver.restart or self._driver.ended):
             await self._wake.wait()
+            if self._failure:
+                raise self._failure
             if not self._driver.pump(CHUNK):
                 self._wake.clear()
             await asyncio.sleep(0)  # frames and edges have their turn between two chunks

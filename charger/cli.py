@@ -146,8 +146,7 @@ def run_station(arguments: argparse.Namespace) -> int:
     _log(quiet=arguments.quiet)
     if not arguments.quiet:
         print(f"charger {__version__}  {settings.id}  {checked.summary()}, no findings", flush=True)
-    restart = asyncio.run(App(settings, checked).run())
-    if restart:
+    if asyncio.run(App(settings, checked).run()):
         os.execv(sys.executable, [sys.executable, "-m", "charger", *sys.argv[1:]])  # noqa: S606 - ourselves
     return FINE
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from charger import ports
-from charger.errors import Defect, StorageFull
+from charger.errors import Defect, StorageError, StorageFull
 from charger.ports import Change
 from charger.statechart.event import Event
 from charger.station import Station, Step
@@ -71,6 +71,9 @@ class Driver:
         self._defects: deque[float] = deque(maxlen=MOST_DEFECTS)
         self.restart: ports.Restart | None = None
         """Set when the station wants the program to start anew."""
+        self.ended = False
+        """Whether the station wants the program to end."""
+        self._broken: StorageError | None = None
         self.station = build(storage.load())
         self.central = central(self.post)
 
@@ -85,8 +88,15 @@ class Driver:
         self._wake()
 
     def pump(self, most: int = 1_000_000) -> bool:
-        """Take up to so many events; True when more wait."""
+        """Take up to so many events; True when more wait.
+
+        Raises:
+            Defect: too many in a short time.
+            StorageError: the facts cannot be written for another reason than a full disk.
+        """
         for _ in range(most):
+            if self._broken:
+                raise self._broken
             if not self._queue:
                 return False
             self.take(self._queue.popleft())
@@ -136,6 +146,9 @@ class Driver:
             case ports.Restart():
                 self.restart = command
                 self._wake()
+            case ports.End():
+                self.ended = True
+                self._wake()
             case (
                 ports.Connect()
                 | ports.Disconnect()
@@ -167,7 +180,7 @@ class Driver:
         LOG.error("nothing can be stored: %s; charging stops until it can", error)
         self._held = []
         self._clock.start(_RETRY, self._clock.now().monotonic + RETRY_STORAGE, self._retry_storage)
-        self.post(Event("fault.raised", fields={"error": "InternalError", "info": "storage"}))
+        self.post(Event("storage.failed"))
 
     def _retry_storage(self, key: str) -> None:
         held = self._held or []
@@ -177,12 +190,16 @@ class Driver:
         except StorageFull:
             self._clock.start(key, self._clock.now().monotonic + RETRY_STORAGE, self._retry_storage)
             return
+        except StorageError as error:  # a timer has nobody to tell: the next turn of the loop has
+            self._broken = error
+            self._wake()
+            return
         LOG.warning("storing works again")
         self._held = None
         for command in held:
             if not isinstance(command, ports.Store):
                 self._dispatch(command)
-        self.post(Event("fault.cleared", fields={"error": "InternalError"}))
+        self.post(Event("storage.recovered"))
 
     # -- a defect ----------------------------------------------------------------------------------------
 
@@ -204,6 +221,7 @@ class Driver:
             self._storage.commit((Change("station", "restart", "Reboot"),))
         self.central.perform(ports.Disconnect())
         self._queue.clear()  # what the link had to say was for the old station
-        self.station = self._build(self._storage.load())
+        facts = self._storage.load()
+        self.station = self._build([*facts, *self.station.noted(facts)])
         self.post(Event("fault.raised", fields={"error": "InternalError", "info": str(error)[:50]}))
         self.start()

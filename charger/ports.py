@@ -206,7 +206,12 @@ class Restart:
     """True: everything, as after a power cut; False: the program."""
 
 
-Command = Store | HardwareCommand | CentralCommand | StartTimer | CancelTimer | Restart
+@dataclass(frozen=True, slots=True)
+class End:
+    """End the process orderly."""
+
+
+Command = Store | HardwareCommand | CentralCommand | StartTimer | CancelTimer | Restart | End
 
 
 # -- the ports -------------------------------------------------------------------------------------

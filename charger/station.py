@@ -147,6 +147,22 @@ class Station:
         fields = {**payload, "status": status}
         return Event(f"ocpp.{action}.{name}", None, fields, token=token, moment=event.moment)
 
+    def noted(self, facts: Iterable[ports.Change]) -> list[ports.Change]:
+        """Stored transactions with the time and the register of now, which outlive a defect."""
+        situation = self.situation
+        return [
+            replace(
+                fact,
+                value={
+                    **fact.value,
+                    "last_time": situation.time,
+                    "last_energy": situation.connectors[int(fact.key)].reading.energy,
+                },
+            )
+            for fact in facts
+            if fact.subject == "transaction"
+        ]
+
     # -- what people see ---------------------------------------------------------------------------------
 
     def status(self) -> dict[str, Any]:
@@ -160,7 +176,7 @@ class Station:
             "time": times.to_text(situation.time),
             "status": self.ensemble.status(0),
             "charts": charts[0],
-            "faults": _faults(situation.latched(0) | situation.faults),
+            "faults": _faults(situation.faults_at(0)),
             "queue": {
                 "waiting": situation.queue.length(),
                 "transmissions": message.transmissions if message else 0,
@@ -221,7 +237,7 @@ _ORDER: tuple[tuple[type, ...], ...] = (
     (ports.Reply, ports.ReplyError),
     (ports.Connect, ports.Disconnect, ports.Ping, ports.Call),
     (ports.StartTimer, ports.CancelTimer),
-    (ports.Restart,),
+    (ports.Restart, ports.End),
 )
 
 

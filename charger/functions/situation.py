@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from charger import ports
@@ -119,6 +119,7 @@ class Situation:
         self.faults: dict[str, str] = {}
         """Faults of the station as a whole."""
         self.emergency = False
+        self.storage_failed = False
         self.inputs: dict[tuple[str, int], bool] = {}
         self.transactions = Transactions(records)
         self.queue = Queue(records)
@@ -194,7 +195,8 @@ class Situation:
         """Every fault that concerns a connector (or the station, 0): reported and latched."""
         own = self.connectors[number].faults if number else {}
         latched = self.latched(number) | (self.latched(0) if number else {})
-        return {**self.faults, **own, **latched}
+        disk = {"InternalError": "storage"} if self.storage_failed else {}
+        return {**disk, **self.faults, **own, **latched}
 
     def latched(self, number: int) -> dict[str, str]:
         """Faults that stay until somebody clears them, over restarts (records under ``fault``)."""
@@ -208,6 +210,13 @@ class Situation:
     def interlocks(self, number: int) -> dict[str, bool]:
         """What must hold before voltage may be switched on here, by name."""
         return {"no_fault": not self.faults_at(number), "no_emergency_stop": not self.emergency}
+
+    def note(self, number: int) -> None:
+        """Keep time and register of a running transaction."""
+        running = self.transactions.on(number)
+        if running and running.run == self.run:
+            energy = self.connectors[number].reading.energy
+            self.transactions.put(replace(running, last_time=self.time, last_energy=energy))
 
     def inoperative(self, number: int) -> bool:
         """ChangeAvailability said so, for this connector or for the station (§5.2)."""

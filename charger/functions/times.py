@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+EARLIEST, LATEST = 946_684_800.0, 4_102_444_800.0
+"""Years 2000 to 2100: a time outside is somebody's mistake, and would stop our clock from being written."""
+
 
 def to_text(seconds: float) -> str:
     """UTC with milliseconds and ``Z``."""
@@ -11,11 +14,12 @@ def to_text(seconds: float) -> str:
 
 
 def to_seconds(text: object) -> float | None:
-    """Any offset and any number of decimals are accepted, none means UTC; None when it is no time."""
+    """Any offset and any number of decimals are accepted, none means UTC; None when it is no time of ours."""
     if not isinstance(text, str):
         return None
     try:
         moment = datetime.fromisoformat(text.strip())
-    except ValueError:
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return seconds if EARLIEST <= seconds < LATEST else None

@@ -7,6 +7,7 @@ and nothing of what stands behind it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from contextlib import aclosing
@@ -216,7 +217,9 @@ class Api:
         """Answer with the picture of one chart."""
         name = request.path_params["name"]
         # The name ends up in a file name somewhere.
-        svg = self._source.diagram(name) if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) else None
+        known = re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name)
+        # Drawing takes long on a small board, and the loop has contactors to switch.
+        svg = await asyncio.to_thread(self._source.diagram, name) if known else None
         if svg is None:
             raise HTTPException(404, f"there is no picture of a chart named {name[:64]}")
         return Response(svg, media_type="image/svg+xml")

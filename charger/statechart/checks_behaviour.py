@@ -399,12 +399,13 @@ def _holds(expr: model.Expr, known: dict[str, bool], chart: Chart, leaf: str) ->
         case model.And(parts=parts) | model.Or(parts=parts):
             ends = isinstance(expr, model.Or)
             answers = [_holds(part, known, chart, leaf) for part in parts]
-            return (
-                ends if ends in answers else next((one for one in answers if isinstance(one, str)), not ends)
-            )
+            undecided = (one for one in answers if isinstance(one, str))
+            return ends if ends in answers else next(undecided, not ends)
         case model.Not(part=part):
             answer = _holds(part, known, chart, leaf)
             return answer if isinstance(answer, str) else not answer
+        case model.Const(value=bool(value)):
+            return value
         case _:
             own, atom = _own_state(expr, chart), _atom(expr)
             return own in chart.path(leaf) if own else known.get(atom, atom)

@@ -163,7 +163,7 @@ def tag_held_connector(at: Situation, _here: int, _event: Event) -> int | None:
 def tag_consider(
     at: Situation, _here: int, _event: Event, *, tag: str, connector: int | None = None, remote: bool = False
 ) -> None:
-    """Take a tag under consideration: for one certain connector if one is given, named by the Central System?"""
+    """Take a tag under consideration: for one connector if one is given; `remote` if nobody presented it."""
     at.considered = Considered(tag, connector, remote=remote)
 
 
@@ -325,6 +325,12 @@ def transaction_begin(at: Situation, here: int, _event: Event) -> None:
     connector.tag = connector.parent = None
 
 
+@WORDS.action("transaction.note")
+def transaction_note(at: Situation, here: int, _event: Event) -> None:
+    """Keep the time and the register: what is known of its end should the power go now."""
+    at.note(here)
+
+
 @WORDS.action("transaction.ending", reason=one_of(*REASONS), tag=OPTIONAL_TEXT)
 def transaction_mark(at: Situation, here: int, _event: Event, *, reason: str, tag: str | None = None) -> None:
     """Mark its end; the first reason stays. A tag is that of whoever presented it to stop."""
@@ -381,7 +387,7 @@ def meter_report(at: Situation, here: int, event: Event, *, context: str) -> Non
     if running:
         kept = "StopTxnAlignedData" if aligned else "StopTxnSampledData"
         at.transactions.note(running, _value(at, reading, kept, context, time))
-        at.transactions.put(replace(running, last_time=at.time, last_energy=reading.energy))
+        at.note(here)
 
 
 # -- delivery ------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from charger.vocabulary.declare import (
     OPTIONAL_TEXT,
     STATION,
     TEXT,
+    Report,
     Words,
     one_of,
 )
@@ -38,16 +39,27 @@ def _link_lost(at: Situation, _event: Event) -> None:
     at.charts.forget_debts()
 
 
-def _stopping(at: Situation, event: Event) -> None:
+def _stopping(at: Situation, _event: Event) -> None:
     if at.records.get("station", "restart") is None:
-        at.records.put("station", "restart", str(event.fields.get("reason") or "Reboot"))
+        at.records.put("station", "restart", "Reboot")
+    for number in at.connectors:
+        at.note(number)
+
+
+def _storage(failed: bool) -> Report:
+    def report(at: Situation, _event: Event) -> None:
+        at.storage_failed = failed
+
+    return report
 
 
 WORDS.event("link.opened", "The WebSocket to the Central System is open.")
 WORDS.event("link.refused", "It could not be opened.", reason=OPTIONAL_TEXT)
 WORDS.event("link.lost", "It is closed, or no pong came.", STATION, _link_lost, reason=OPTIONAL_TEXT)
 WORDS.event("link.settings_changed", "URL, password or security profile are others now.")
-WORDS.event("station.stopping", "The program is told to end.", STATION, _stopping, reason=OPTIONAL_TEXT)
+WORDS.event("station.stopping", "The program is told to end.", STATION, _stopping)
+WORDS.event("storage.failed", "The disk takes nothing; nothing is acknowledged.", STATION, _storage(True))
+WORDS.event("storage.recovered", "It does again.", STATION, _storage(False))
 WORDS.event(
     "status.changed", "The status of a connector, or of the station, is another one.", BOTH, status=TEXT
 )
@@ -56,7 +68,7 @@ WORDS.event(
 @WORDS.fact("registration.interval", "duration", STATION)
 def registration_interval(at: Situation, _here: int, _event: Event) -> float:
     """What the Central System asked for in BootNotification.conf, s; when it named none, our own choice."""
-    return at.interval or DEFAULT_INTERVAL
+    return at.interval if at.interval > 0 else DEFAULT_INTERVAL
 
 
 @WORDS.fact(MINUTE_OF_DAY, "number", STATION)
@@ -118,6 +130,12 @@ def station_restart(at: Situation, _here: int, _event: Event, *, reason: str) ->
     """End the program and start it anew; the reason is on record."""
     at.records.put("station", "restart", reason)
     at.send(ports.Restart(hard=reason == "HardReset"))
+
+
+@WORDS.action("station.end", STATION)
+def station_end(at: Situation, _here: int, _event: Event) -> None:
+    """End the program."""
+    at.send(ports.End())
 
 
 # -- outgoing calls ------------------------------------------------------------------------------------

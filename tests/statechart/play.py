@@ -145,7 +145,9 @@ def _vocabulary(charts: model.ChartSet, world: World, reports: Mapping[str, str]
             named |= {delay.fact} if isinstance(delay, model.OfFact) else set()
             named |= {delay.factor} if isinstance(delay, model.OfKey) and delay.factor else set()
     facts = {name: _fact(name) for name in named if "." in name} | {
-        MINUTE_OF_DAY: FactWord(MINUTE_OF_DAY, "", lambda at, _here, event: minute_of_day(at.wall(event.moment).wall))
+        MINUTE_OF_DAY: FactWord(
+            MINUTE_OF_DAY, "", lambda at, _here, event: minute_of_day(at.wall(event.moment).wall)
+        )
     }
     return Vocabulary(
         events={call: EventWord(call, "", replies=frozenset({"Accepted"})) for call in CALLS}

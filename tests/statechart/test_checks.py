@@ -91,11 +91,16 @@ TEN_MISTAKES = {
     # file: (what is written, the mistake in it, its rule, the right word)
     "link.yaml": ("link.lost: Down", "link.lsot: Down", "unknown-event", "link.lost"),
     "registration.yaml": ("[ocpp.answer_calls]", "[ocpp.answer_cals]", "unknown-action", "ocpp.answer_calls"),
-    "requests.yaml": ("not configuration.known", "not configuration.knwon", "unknown-fact", "configuration.known"),
+    "requests.yaml": (
+        "not configuration.known",
+        "not configuration.knwon",
+        "unknown-fact",
+        "configuration.known",
+    ),
     "reset.yaml": ("target: Soft", "target: Sotf", "unknown-target", "Soft"),
     "availability.yaml": ("status: Faulted", "status: Faultd", "unknown-status", "Faulted"),
     "metering.yaml": (
-        *("{MeterValueSampleInterval", "{MeterValueSampleIntervall"),
+        *("MeterValueSampleInterval:", "MeterValueSampleIntervall:"),
         *("unknown-configuration-key", "MeterValueSampleInterval"),
     ),
     "pilot.yaml": ("{guard: in(refused)", "{gaurd: in(refused)", "unknown-key", "guard"),
@@ -126,7 +131,10 @@ def _different_word(old: str, new: str) -> str:
 
 def test_a_chart_that_cannot_be_read_is_not_blamed_on_the_others(tmp_path: Path) -> None:
     """What other charts say of it (`in(link.Up)`) waits until it can be read; their own mistakes do not."""
-    edits = [("link.yaml", "states:", "states: ["), ("reset.yaml", "target: Soft, reply", "target: Sotf, reply")]
+    edits = [
+        ("link.yaml", "states:", "states: ["),
+        ("reset.yaml", "target: Soft, reply", "target: Sotf, reply"),
+    ]
     assert [line.split()[-1] for line in lines_of(shipped_copy(tmp_path, *edits))] == [
         "[yaml-syntax]",
         "[unknown-target]",
@@ -258,7 +266,8 @@ CHANGES = {
         ("index.yaml", LISTED, "indicator, button]"),
         (
             *("index.yaml", DECLARED),
-            "inputs: {stop_button: {scope: connector, description: stop button beside the socket}}\n" + DECLARED,
+            "inputs: {stop_button: {scope: connector, description: stop button beside the socket}}\n"
+            + DECLARED,
         ),
     ],
     "a blink pattern per status": [
@@ -288,8 +297,16 @@ CHANGES = {
         ("requests.yaml", "      ocpp.DataTransfer: {reply: UnknownVendorId}\n", DATA_TRANSFER),
     ],
     "a failed lock tried three times": [
-        ("lock.yaml", "      - {guard: wanted, target: Engaging}", "      - {guard: wanted, target: Locking}"),
-        ("lock.yaml", "    always: {guard: wanted, target: Engaging}", "    always: {guard: wanted, target: Locking}"),
+        (
+            "lock.yaml",
+            "      - {guard: wanted, target: Engaging}",
+            "      - {guard: wanted, target: Locking}",
+        ),
+        (
+            "lock.yaml",
+            "    always: {guard: wanted, target: Engaging}",
+            "    always: {guard: wanted, target: Locking}",
+        ),
         ("lock.yaml", ENGAGING, LOCKING),
     ],
     "a fan that runs two minutes after charging": [
@@ -336,7 +353,9 @@ def test_charts_damaged_at_random_give_findings_and_never_an_exception(tmp_path:
                     lines[line] = lines[line][2:]
                 case 2:
                     position = dice.randrange(len(lines[line]) + 1)
-                    lines[line] = lines[line][:position] + dice.choice("{}[]:,()'-*&") + lines[line][position:]
+                    lines[line] = (
+                        lines[line][:position] + dice.choice("{}[]:,()'-*&") + lines[line][position:]
+                    )
                 case _:
                     lines[line] = re.sub(r"[\w.]+$", dice.choice(words), lines[line])
         path.write_text("\n".join(lines), encoding="utf-8")

@@ -145,7 +145,9 @@ def test_the_innermost_state_is_asked_first_and_the_first_true_guard_wins(log: l
 def test_the_outer_state_has_its_turn_when_all_inner_guards_say_no(log: list[str]) -> None:
     inner, outer = Slot(log, "inner", False), Slot(log, "outer")
     leaf = {"initial": True, "on": {"x": to(None, cond=[inner.ask])}}
-    machine({"root": {"initial": True, "states": {"leaf": leaf}, "on": {"x": to(None, on=[outer.run])}}}).send("x")
+    machine(
+        {"root": {"initial": True, "states": {"leaf": leaf}, "on": {"x": to(None, on=[outer.run])}}}
+    ).send("x")
     assert log == ["inner?", "outer"]
 
 

@@ -82,7 +82,9 @@ def test_the_event_changes_its_facts_first_and_is_heard_before_always(play: Any)
 
 
 def test_without_a_transition_for_the_event_always_sees_the_fact(play: Any) -> None:
-    made = play(chart("a", TWO_WAYS.replace("on: {ready.came", "on: {other")), reports={"ready.came": "is.ready"})
+    made = play(
+        chart("a", TWO_WAYS.replace("on: {ready.came", "on: {other")), reports={"ready.came": "is.ready"}
+    )
     made.send("ready.came")
     assert made.state("a") == "ByItself"
 
@@ -217,7 +219,11 @@ def test_what_an_action_brings_about_is_heard_later_in_the_same_step(play: Any) 
           go: {actions: [post.it: {event: "came.of_it"}, then.this]}
           came.of_it: {actions: [saw.it: {by: event.by}]}
     """
-    assert play(chart("a", body)).send("go") == ["post.it@0 event=came.of_it", "then.this@0", "saw.it@0 by=go"]
+    assert play(chart("a", body)).send("go") == [
+        "post.it@0 event=came.of_it",
+        "then.this@0",
+        "saw.it@0 by=go",
+    ]
 
 
 def test_what_the_situation_brings_about_at_rest_is_heard_in_the_same_step(play: Any) -> None:
@@ -420,7 +426,9 @@ def test_an_answer_that_comes_too_late_is_not_heard(play: Any, event: str) -> No
 
 
 def test_an_answer_comes_once(play: Any) -> None:
-    made = play(chart("a", ASKING.replace("card.accepted: {target: Accepted}", "card.accepted: {actions: [got.it]}")))
+    made = play(
+        chart("a", ASKING.replace("card.accepted: {target: Accepted}", "card.accepted: {actions: [got.it]}"))
+    )
     made.send("go")
     token = made.world.tokens[-1]
     assert made.send("card.accepted", token=token) == ["got.it@0"]
@@ -455,7 +463,11 @@ def test_the_status_is_read_when_all_charts_rest(play: Any) -> None:
     assert made.world.log == ["status 1 Available (station.started)", "status 2 Available (station.started)"]
     assert made.send("go", 1) == ["status 1 Charging (go)"]
     assert made.send("on", 1) == [], "a state without a status leaves it as it was"
-    assert (made.ensemble.status(1), made.ensemble.status(2), made.ensemble.status(0)) == ("Charging", "Available", "")
+    assert (made.ensemble.status(1), made.ensemble.status(2), made.ensemble.status(0)) == (
+        "Charging",
+        "Available",
+        "",
+    )
 
 
 def test_a_status_is_read_before_the_next_signal_is_heard(play: Any) -> None:
@@ -517,7 +529,8 @@ def test_a_step_that_does_not_come_to_rest_is_broken_off(play: Any) -> None:
     body = "states: {A: {on: {go: B}}, B: {always: {target: C}}, C: {always: {target: B}}}"
     made = play(chart("a", body))
     with pytest.raises(
-        BrokenPromiseError, match=r"the step does not come to rest: 'a' still moves in '[BC]' \[charts/a.yaml:4\]"
+        BrokenPromiseError,
+        match=r"the step does not come to rest: 'a' still moves in '[BC]' \[charts/a.yaml:4\]",
     ):
         made.send("go")
     assert len(made.ensemble.moves) == ensemble.STEP_BUDGET

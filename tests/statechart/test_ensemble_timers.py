@@ -91,7 +91,9 @@ def test_after_is_asked_once_even_when_its_guard_says_no(play: Any) -> None:
 
 
 def test_every_connector_has_its_own_timers(play: Any) -> None:
-    made = play("states: {A: {on: {go: B}}, B: {after: {1s: {actions: [it.rang]}}}}", scope="connector", connectors=2)
+    made = play(
+        "states: {A: {on: {go: B}}, B: {after: {1s: {actions: [it.rang]}}}}", scope="connector", connectors=2
+    )
     made.send("go", 2)
     made.after(0.5)
     made.send("go", 1)
@@ -397,7 +399,9 @@ def test_moments_come_from_the_event_and_from_nowhere_else(play: Any) -> None:
 
 
 def test_a_signal_happens_at_the_moment_of_the_event_that_led_to_it(play: Any) -> None:
-    made = play("states: {A: {on: {go: {actions: [raise: a.on_with_it]}, a.on_with_it: B}}, B: {after: {10s: A}}}")
+    made = play(
+        "states: {A: {on: {go: {actions: [raise: a.on_with_it]}, a.on_with_it: B}}, B: {after: {10s: A}}}"
+    )
     made.now = 50.0
     made.send("go")
     assert list(made.world.timers.values()) == [60.0]

@@ -207,7 +207,10 @@ def test_a_station_chart_asks_about_all_connectors(
 
 
 def test_a_tag_may_be_given_by_several_charts(charts: ChartSet) -> None:
-    scene = {"here": 0, "leaves": leaves(socket=["", "One", "Idle", "Idle"], lamp=["", "Idle", "Two", "Idle"])}
+    scene = {
+        "here": 0,
+        "leaves": leaves(socket=["", "One", "Idle", "Idle"], lamp=["", "Idle", "Two", "Idle"]),
+    }
     assert ask(charts, "any(busy)", **scene)
     assert not ask(charts, "one(busy)", **scene)
     assert not ask(charts, "all(busy)", **scene)

@@ -114,7 +114,12 @@ def test_a_guard_is_read(text: str, expected: Any) -> None:
             "no function 'inside'; there are in, any, all, one, first, tries, clock.between",
         ),
         ("clock.between(22:00)", 30, 1, "',' should stand here, not ')'"),
-        ("clock.between(22:00", 25, 5, "the guard ends where ',' should stand; quote a guard that has commas in it"),
+        (
+            "clock.between(22:00",
+            25,
+            5,
+            "the guard ends where ',' should stand; quote a guard that has commas in it",
+        ),
         ("clock.between(24:00, 06:00)", 25, 5, "'24:00' is not a time of day like 22:00"),
         ("clock.between(now, 06:00)", 25, 3, "'now' is not a time of day like 22:00"),
         ("clock.between(22:00, 06:61)", 32, 5, "'06:61' is not a time of day like 22:00"),

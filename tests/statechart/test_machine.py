@@ -274,7 +274,8 @@ def test_a_move_knows_its_transition(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "leaf"), [(True, True, "C"), (True, False, "C"), (False, True, "D"), (False, False, "A")]
+    ("first", "second", "leaf"),
+    [(True, True, "C"), (True, False, "C"), (False, True, "D"), (False, False, "A")],
 )
 def test_the_first_true_guard_wins(machine: Machine, first: bool, second: bool, leaf: str) -> None:
     def ask(transition: Transition) -> bool:
@@ -372,7 +373,11 @@ def test_states_may_have_the_names_of_events_and_of_the_library(tmp_path: Path) 
     """
     machine = Machine(read_charts(tmp_path, {"c": text}).charts["c"])
     assert machine.initial().leaf == "Model"
-    for leaf, event, end in (("Model", "Model", "States"), ("States", "send", "Model"), ("States", "model", "Model")):
+    for leaf, event, end in (
+        ("Model", "Model", "States"),
+        ("States", "send", "Model"),
+        ("States", "model", "Model"),
+    ):
         move = machine.step(leaf, f"on {event}", lambda _transition: True)
         assert move is not None
         assert move.leaf == end

@@ -284,7 +284,8 @@ def test_the_shipped_charts_are_read_without_a_word() -> None:
     chart_set, findings = reader.read_set(SHIPPED)
     assert findings == []
     assert list(chart_set.charts) == sorted(
-        (path.stem for path in SHIPPED.glob("*.yaml") if path.stem != "index"), key=list(chart_set.charts).index
+        (path.stem for path in SHIPPED.glob("*.yaml") if path.stem != "index"),
+        key=list(chart_set.charts).index,
     )
 
 

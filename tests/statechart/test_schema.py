@@ -55,7 +55,8 @@ def fits(value: Any, schema: Any) -> bool:
     types = schema.get("type", [])
     named = schema.get("properties", {})
     checks = [
-        "$ref" not in schema or fits(value, SCHEMA["definitions"][schema["$ref"].removeprefix("#/definitions/")]),
+        "$ref" not in schema
+        or fits(value, SCHEMA["definitions"][schema["$ref"].removeprefix("#/definitions/")]),
         not types or any(_is(value, one) for one in ([types] if isinstance(types, str) else types)),
         "enum" not in schema or value in schema["enum"],
         "const" not in schema or value == schema["const"],
@@ -66,7 +67,9 @@ def fits(value: Any, schema: Any) -> bool:
     if isinstance(value, dict):
         others = schema.get("additionalProperties", True)
         checks += [
-            others is not False if key not in named and others in (True, False) else fits(item, named.get(key, others))
+            others is not False
+            if key not in named and others in (True, False)
+            else fits(item, named.get(key, others))
             for key, item in value.items()
         ]
     return all(checks)

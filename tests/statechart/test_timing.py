@@ -36,7 +36,9 @@ def utc(text: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
-def armed(kind: model.Kind, seconds: float | None, now: float, started: float = 0.0, **more: object) -> Running:
+def armed(
+    kind: model.Kind, seconds: float | None, now: float, started: float = 0.0, **more: object
+) -> Running:
     timer = Running(kind, model.Fixed(seconds or 0), started)
     arm(timer, seconds, Moment(now, MIDNIGHT + now))
     return timer
@@ -69,7 +71,10 @@ def test_every_keeps_its_phase_and_skips_what_was_missed(now: float, due: float)
 
 
 @given(
-    period=st.floats(0.05, 100_000), started=st.floats(0, 1e7), turns=st.integers(0, 1000), late=st.floats(0, 0.5)
+    period=st.floats(0.05, 100_000),
+    started=st.floats(0, 1e7),
+    turns=st.integers(0, 1000),
+    late=st.floats(0, 0.5),
 )
 def test_every_never_drifts(period: float, started: float, turns: int, late: float) -> None:
     timer = Running("every", model.Fixed(period), started)

@@ -266,9 +266,7 @@ def remote_and_unlocked(rig: Rig) -> None:
     ],
     ids=["card", "refused", "offline", "remote"],
 )
-def test_a_cut_at_every_step_of_a_session(
-    session: Callable[[Rig], None], reason: str, status: str
-) -> None:
+def test_a_cut_at_every_step_of_a_session(session: Callable[[Rig], None], reason: str, status: str) -> None:
     """Started once, stopped once, for the right reason, registers monotonic: whenever the power goes."""
     central = CentralMemory(status)
     rig = Rig(

@@ -98,7 +98,9 @@ def test_an_answer_is_accepted_or_refused(payload: dict[str, object], name: str)
 
 
 @pytest.mark.parametrize("cause", ["error", "timeout", "offline"])
-@pytest.mark.parametrize(("asked", "name"), [("Authorize", "ocpp.Authorize.failed"), ("queue", "queue.failed")])
+@pytest.mark.parametrize(
+    ("asked", "name"), [("Authorize", "ocpp.Authorize.failed"), ("queue", "queue.failed")]
+)
 def test_a_failure_tells_its_cause(cause: str, asked: str, name: str) -> None:
     """chart-language: CALLERROR or unreadable, no answer in time, no link."""
     rig = Rig()
@@ -159,7 +161,10 @@ def test_the_picture_before_the_first_step() -> None:
 
 def test_latched_faults_are_in_the_picture_from_the_beginning() -> None:
     """They are durable facts."""
-    stored = (ports.Change("fault", "1/PowerSwitchFailure", "welded"), ports.Change("fault", "0/OtherError", ""))
+    stored = (
+        ports.Change("fault", "1/PowerSwitchFailure", "welded"),
+        ports.Change("fault", "0/OtherError", ""),
+    )
     told = station(stored=stored).status()
     assert told["faults"] == [{"error_code": "OtherError", "info": ""}]
     assert told["connectors"][0]["faults"] == [{"error_code": "PowerSwitchFailure", "info": "welded"}]

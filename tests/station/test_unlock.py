@@ -233,7 +233,9 @@ def test_a_lock_that_cannot_close_prevents_the_session() -> None:
     last = rig.notices()[-1]
     assert (last["status"], last["errorCode"]) == ("Faulted", "ConnectorLockFailure")
     assert rig.log("StartTransaction") == []
-    assert rig.call("UnlockConnector", connectorId=1) == FAILED
+    rig.call("UnlockConnector", connectorId=1)
+    rig.after(1)
+    assert rig.answer() == FAILED
     rig.act("lock", 1, fail=False)
     rig.unplug()
     assert rig.told()[-1] == "Available"
@@ -261,6 +263,18 @@ def test_a_lock_fault_ends_with_the_plug_also_after_a_power_cut() -> None:
     assert rig.status() == "Faulted"
     rig.unplug()
     assert rig.status() == "Available"
+
+
+def test_a_lock_fault_whose_plug_was_pulled_while_the_power_was_away() -> None:
+    """The same: the station finds an empty socket."""
+    rig = Rig()
+    rig.act("lock", 1, fail=True)
+    rig.plug()
+    rig.swipe()
+    rig.after(5)
+    rig = rig.power_cut(simulation={"plugged": ()})
+    assert rig.status() == "Available"
+    rig.session()
 
 
 def test_another_fault_cleared_does_not_clear_that_of_the_lock() -> None:
@@ -309,6 +323,7 @@ def test_a_weld_found_by_unlocking() -> None:
     rig = Rig()
     rig.session()
     rig.call("UnlockConnector", connectorId=1)
+    rig.after(0.22)  # the car stops drawing first
     rig.clock.cancel("simulated/1/contactor")  # the mirror contact stays closed
     rig.after(3)
     assert rig.answer() == FAILED

@@ -397,7 +397,7 @@ def test_a_walk(seed: int) -> None:
 def test_statuses_are_told_along_the_matrix() -> None:
     """§4.9: what the Central System hears while the link holds, over a day of ordinary use."""
     rig = Rig(StopTransactionOnEVSideDisconnect="false")
-    chance = random.Random(4711)
+    chance = random.Random(4716)
     for _ in range(150):
         number = chance.choice((1, 2))
         present = rig.hardware.describe(number)["cable"]["present"]

@@ -1,0 +1,362 @@
+"""The vocabulary: every word is declared well, and charts of one's own can use what they declare themselves.
+
+Changes of behaviour as an engineer would make them: the shipped charts, and a few lines of YAML (DESIGN §1).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rig import CHARTS, Rig, checked
+
+from charger import ports
+from charger.statechart import checks
+from charger.statechart.event import Event
+from charger.statechart.words import Scope
+from charger.vocabulary import ERROR_CODES, build
+
+Edit = Callable[[str, str, str], None]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The shipped charts, to be changed."""
+    copied = tmp_path / "charts"
+    shutil.copytree(CHARTS, copied)
+    return copied
+
+
+@pytest.fixture
+def edit(folder: Path) -> Edit:
+    """Change a file: the first place that matches."""
+
+    def change(file: str, old: str, new: str) -> None:
+        path = folder / f"{file}.yaml"
+        text = path.read_text()
+        assert re.search(old, text), (file, old)
+        path.write_text(re.sub(old, new, text, count=1))
+
+    return change
+
+
+# -- the words ---------------------------------------------------------------------------------------------
+
+
+def test_every_word_has_one_sentence() -> None:
+    """docs and diagrams show it."""
+    words = build()
+    for kind in (words.events, words.facts, words.actions, words.answers):
+        for name, word in kind.items():
+            assert name == word.name
+            assert word.description.strip(), name
+            assert word.description[0].isupper() or word.description[0] in "`", name
+
+
+def test_every_answer_of_an_action_is_an_event() -> None:
+    """An action with answers promises that one of them follows."""
+    words = build()
+    for action in words.actions.values():
+        assert set(action.answers) <= set(words.events), action.name
+
+
+def test_every_call_of_core_is_an_event_with_its_statuses() -> None:
+    """OCPP 1.6 §6: the calls of the Central System, and what their .conf may say."""
+    calls = build().calls()
+    assert calls["ocpp.Reset"].replies == {"Accepted", "Rejected"}
+    assert calls["ocpp.UnlockConnector"].replies == {"Unlocked", "UnlockFailed", "NotSupported"}
+    assert calls["ocpp.ChangeAvailability"].replies == {"Accepted", "Rejected", "Scheduled"}
+    assert calls["ocpp.GetConfiguration"].replies == frozenset()
+    core = """ChangeAvailability ChangeConfiguration ClearCache DataTransfer GetConfiguration Reset
+    RemoteStartTransaction RemoteStopTransaction UnlockConnector""".split()
+    assert {f"ocpp.{name}" for name in core} <= set(calls)
+    assert len(calls) == 19  # all of OCPP 1.6, so that each gets its right error
+
+
+def test_error_codes_are_spelt_as_in_the_document() -> None:
+    """OCPP-J §4.2.3, errata 5.1 and 5.2."""
+    assert {"OccurenceConstraintViolation", "FormationViolation"} <= ERROR_CODES
+    assert build().errors == ERROR_CODES
+
+
+def test_statuses_of_the_station_and_of_a_connector() -> None:
+    """§4.9, §7.7."""
+    statuses = build().statuses
+    assert statuses[Scope.STATION] == ("Available", "Unavailable", "Faulted")
+    assert len(statuses[Scope.CONNECTOR]) == 9
+
+
+def test_every_fact_can_be_asked_of_an_idle_station() -> None:
+    """A guard may ask for it in any situation: nothing raises, and the type is right."""
+    rig = Rig()
+    kinds: dict[str, tuple[type, ...]] = {
+        "bool": (bool,),
+        "number": (int, float),
+        "duration": (int, float),
+        "instant": (int, float),
+        "text": (str,),
+        "word": (str,),
+        "connector": (int,),
+        "any": (object,),
+    }
+    for fact in rig.charts.vocabulary.facts.values():
+        for here in (0,) if fact.scope is Scope.STATION else (1,):
+            value = fact.read(rig.facts, here, Event("nothing"))
+            assert value is None or isinstance(value, kinds[fact.type]), fact.name
+            assert not fact.words or value is None or value in fact.words, fact.name
+
+
+def test_every_fact_can_be_asked_of_a_charging_station() -> None:
+    """The same with a transaction."""
+    rig = Rig()
+    rig.session()
+    known = {name: fact.read(rig.facts, 1, Event("x")) for name, fact in rig.charts.vocabulary.facts.items()}
+    assert known["transaction.tag"] == "TAG"
+    assert known["transaction.open"] is True
+    assert known["transaction.valid"] is True
+    assert known["transaction.ending"] is False
+    assert known["offer.amps"] == 32
+    assert known["lock.is_engaged"] is True
+    assert 0 <= known["clock.minute_of_day"] < 1440
+
+
+# -- actions that the shipped charts do not need, or only in one way -----------------------------------------
+
+
+def perform(rig: Rig, name: str, here: int = 0, **arguments: Any) -> list[Any]:
+    """Perform one action, as a chart would."""
+    rig.facts.outbox.clear()
+    rig.charts.vocabulary.actions[name].perform(rig.facts, here, Event("test"), **arguments)
+    return list(rig.facts.outbox)
+
+
+def test_a_lamp_may_be_set_by_hand_and_follow_again() -> None:
+    """light.show overrides the table of light.follow until that is said again."""
+    rig = Rig()
+    assert perform(rig, "light.show", 1, look="white flashing") == [ports.ShowLight(1, "white flashing")]
+    assert perform(rig, "light.show", 1, look="white flashing") == []
+    rig.facts.outbox.clear()
+    rig.facts.status_changed(1, "Preparing", Event("test"))
+    assert not [command for command in rig.facts.outbox if isinstance(command, ports.ShowLight)]
+    assert perform(rig, "light.follow", 1, Available="green") == [ports.ShowLight(1, "green")]
+
+
+def test_clearing_a_fault_that_is_not_latched_says_nothing() -> None:
+    """fault.clear is an order, not a wish."""
+    rig = Rig()
+    perform(rig, "fault.clear", 1, error="ConnectorLockFailure")
+    rig.wires("ev.paused", 1)
+    assert rig.status() == "Available"
+
+
+def test_a_fault_latched_by_a_chart_of_the_station_is_one_of_every_connector() -> None:
+    """fault.raise with scope station: connector 0."""
+    rig = Rig()
+    perform(rig, "fault.raise", 0, error="HighTemperature", info="cabinet")
+    rig.wires("ev.paused", 1)
+    rig.after(1)
+    assert [rig.told(number)[-1] for number in range(3)] == ["Faulted"] * 3
+    perform(rig, "fault.clear", 0, error="HighTemperature")
+    rig.wires("ev.paused", 1)
+    rig.after(1)
+    assert [rig.told(number)[-1] for number in range(3)] == ["Available"] * 3
+
+
+def test_nothing_is_learnt_without_a_tag_under_consideration() -> None:
+    """tag.learn is for an answer to a question."""
+    rig = Rig()
+    perform(rig, "tag.learn")
+    assert rig.storage.facts.keys() & {("cache", "none")} == set()
+
+
+def test_writing_a_key_that_is_not_there_does_nothing() -> None:
+    """configuration.set after configuration.known."""
+    rig = Rig()
+    assert perform(rig, "configuration.set", key="Nonsense", value="1") == []
+
+
+def test_nothing_is_sent_from_an_empty_queue() -> None:
+    """queue.send after queue.waiting."""
+    rig = Rig()
+    assert perform(rig, "queue.send", token=4711) == []
+
+
+def test_a_transaction_that_is_not_there_is_neither_ended_nor_noted() -> None:
+    """Orders without an object do nothing."""
+    rig = Rig()
+    facts = dict(rig.storage.facts)
+    perform(rig, "transaction.ending", 1, reason="Local")
+    perform(rig, "transaction.close", 1)
+    perform(rig, "transaction.note", 1)
+    assert rig.facts.records.take_changes() == ()
+    assert rig.storage.facts == facts
+
+
+# -- charts of one's own -------------------------------------------------------------------------------------
+
+
+def test_no_charging_while_the_cabinet_door_is_open(folder: Path, edit: Edit) -> None:
+    """An input is declared, and one line of guard is added."""
+    edit("index", r"\Z", "inputs: {door: {description: cabinet door}}\n")
+    edit("connector", r"  energy_allowed:\n", "  energy_allowed:\n    - not door\n")
+    rig = Rig(charts=folder)
+    rig.session()
+    rig.wires("door.on")
+    rig.after(5)
+    assert rig.status() == "SuspendedEVSE"
+    rig.wires("door.off")
+    rig.after(10)
+    assert rig.status() == "Charging"
+
+
+def test_charging_only_at_night(folder: Path, edit: Edit) -> None:
+    """clock.between in a guard: the station wakes up at both edges."""
+    edit("connector", r"  energy_allowed:\n", "  energy_allowed:\n    - clock.between(00:00, 12:00)\n")
+    rig = Rig(charts=folder, MeterValueSampleInterval="0")
+    rig.plug()
+    rig.swipe()
+    seen = set()
+    for _ in range(26):
+        rig.after(3600)
+        seen.add(rig.status())
+    assert seen == {"Charging", "SuspendedEVSE"}
+
+
+def test_free_vending(folder: Path, edit: Edit) -> None:
+    """A setting is a configuration key; the Central System may switch it off."""
+    edit("index", r"\Z", "settings: {FreeVending: true, Greeting: hello}\n")
+    edit(
+        "connector",
+        r"      Plugged:\n",
+        "      Plugged:\n        always: {guard: FreeVending and Greeting == 'hello', target: Locking,"
+        " actions: [session.open: {tag: FREE}]}\n",
+    )
+    rig = Rig(charts=folder)
+    rig.plug()
+    rig.after(3)
+    assert rig.sent("StartTransaction")[0]["idTag"] == "FREE"
+    answer = rig.call("GetConfiguration", key=["FreeVending"])
+    assert answer["configurationKey"] == [{"key": "FreeVending", "readonly": False, "value": "true"}]
+    assert rig.call("ChangeConfiguration", key="FreeVending", value="perhaps") == {"status": "Rejected"}
+    assert rig.call("ChangeConfiguration", key="FreeVending", value="false") == {"status": "Accepted"}
+    rig.plug(2)
+    rig.after(3)
+    assert rig.status(2) == "Preparing"
+
+
+def test_a_fan_that_runs_on(folder: Path, edit: Edit) -> None:
+    """An output is declared, and a chart of its own is added."""
+    edit("index", r"indicator\]", "indicator, fan]")
+    edit("index", r"\Z", "outputs: {fan: {description: cabinet fan}}\n")
+    (folder / "fan.yaml").write_text(
+        """chart: fan
+scope: station
+description: Runs while anybody charges, and two minutes longer.
+initial: Still
+states:
+  Still:
+    entry: [fan.off]
+    always: {guard: any(energy), target: Running}
+  Running:
+    entry: [fan.on]
+    always: {guard: not any(energy), target: Cooling}
+  Cooling:
+    after: {2m: Still}
+    always: {guard: any(energy), target: Running}
+"""
+    )
+    rig = Rig(charts=folder)
+    assert rig.hardware.outputs["fan", 0] == "off"
+    rig.session()
+    assert rig.hardware.outputs["fan", 0] == "on"
+    rig.swipe()
+    rig.after(60)
+    assert rig.hardware.outputs["fan", 0] == "on"
+    rig.after(70)
+    assert rig.hardware.outputs["fan", 0] == "off"
+
+
+def test_a_stop_button_at_each_connector(folder: Path, edit: Edit) -> None:
+    """Three seconds, so that nobody leans on it by accident; its lamp blinks meanwhile."""
+    edit("index", r"indicator\]", "indicator, button]")
+    edit(
+        "index",
+        r"\Z",
+        "inputs: {stop_button: {scope: connector, description: stop button beside the socket}}\n"
+        "outputs: {stop_lamp: {scope: connector, description: lamp in it}}\n",
+    )
+    (folder / "button.yaml").write_text(
+        """chart: button
+scope: connector
+description: The stop button.
+initial: Up
+states:
+  Up:
+    entry: [stop_lamp.off]
+    on: {stop_button.on: Down}
+  Down:
+    entry: [stop_lamp.blink]
+    on: {stop_button.off: Up}
+    after: {3s: {target: Up, actions: [raise: {transaction.stop: {reason: Local}}]}}
+"""
+    )
+    rig = Rig(charts=folder)
+    rig.session(1, "ONE")
+    rig.session(2, "TWO")
+    rig.wires("stop_button.on", 2)
+    assert (rig.hardware.outputs["stop_lamp", 1], rig.hardware.outputs["stop_lamp", 2]) == ("off", "blink")
+    rig.after(2)
+    rig.wires("stop_button.off", 2)
+    assert rig.hardware.outputs["stop_lamp", 2] == "off"
+    rig.wires("stop_button.on", 2)
+    rig.after(10)
+    assert (rig.status(1), rig.status(2)) == ("Charging", "Finishing")
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == ["Local"]
+
+
+def test_a_vendor_call_that_flashes_the_lights(folder: Path, edit: Edit) -> None:
+    """DataTransfer answered by a chart; the lamp is set by hand, and follows the status again."""
+    edit("indicator", r"  Showing:\n", "  Showing:\n    on: {indicator.flash: Flashing}\n")
+    edit(
+        "indicator",
+        r"\Z",
+        "  Flashing:\n    entry: [light.show: {look: white flashing}]\n    after: {10s: Showing}\n",
+    )
+    edit(
+        "requests",
+        r"      ocpp.DataTransfer: \{reply: UnknownVendorId\}\n",
+        """      ocpp.DataTransfer:
+        - guard: event.vendorId == 'com.example' and event.messageId == 'flash'
+          reply: Accepted
+          actions: [raise: indicator.flash]
+        - {guard: event.vendorId == 'com.example', reply: UnknownMessageId}
+        - {reply: UnknownVendorId}
+""",
+    )
+    rig = Rig(charts=folder)
+    transfer = {"vendorId": "com.example", "messageId": "flash"}
+    assert rig.call("DataTransfer", **transfer) == {"status": "Accepted"}
+    assert rig.hardware.describe(1)["light"] == "white flashing"
+    rig.plug()
+    assert rig.hardware.describe(1)["light"] == "white flashing"
+    rig.after(10)
+    assert rig.hardware.describe(1)["light"] == "yellow"
+    assert rig.call("DataTransfer", **(transfer | {"messageId": "x"})) == {"status": "UnknownMessageId"}
+    assert rig.call("DataTransfer", vendorId="other") == {"status": "UnknownVendorId"}
+
+
+def test_a_word_that_nobody_declared_is_refused(folder: Path, edit: Edit) -> None:
+    """DESIGN §1: a chart that is wrong does not start."""
+    edit("connector", r"  energy_allowed:\n", "  energy_allowed:\n    - not dor\n")
+    edit("index", r"\Z", "inputs: {door: {description: cabinet door}}\n")
+    found = checks.check(folder, build)
+    assert any("'dor'" in str(finding) for finding in found.findings)
+
+
+def test_the_shipped_charts_are_without_findings() -> None:
+    """Not even a warning."""
+    assert not checked().findings
