@@ -209,6 +209,24 @@ def test_a_second_station_on_the_same_folder_is_refused(tmp_path: Path) -> None:
     assert "another station" in asyncio.run(story())
 
 
+def test_a_page_that_cannot_come_up_is_told(tmp_path: Path) -> None:
+    """Without it nobody could use the station, and a test rig would wait for ever."""
+
+    async def story() -> str:
+        async with running(tmp_path) as station:
+            second = Program(tmp_path / "second", station.central, panel=f"127.0.0.1:{station.port}")
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "charger", "run", str(second.file)),
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.STDOUT,
+            )
+            output, _ = await asyncio.wait_for(process.communicate(), 30)
+            assert process.returncode == 2
+            return output.decode()
+
+    assert "port" in asyncio.run(story())
+
+
 def test_hostile_frames_leave_the_link_up(tmp_path: Path) -> None:
     async def story() -> None:
         async with running(tmp_path) as station:
