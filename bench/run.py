@@ -323,9 +323,7 @@ def table(results: dict[str, Samples], baseline: str) -> str:
         for name in ratios:
             ours, theirs = results[name].get(key), results[baseline].get(key)
             comparable = ours and theirs
-            cells.append(
-                f"{statistics.median(ours) / statistics.median(theirs):.2f}" if comparable else "–"
-            )
+            cells.append(f"{statistics.median(ours) / statistics.median(theirs):.2f}" if comparable else "–")
         lines.append(" | ".join([label, *cells]))
     return "\n".join(f"| {line.strip()} |" if "---" not in line else f"|{line}|" for line in lines)
 

@@ -100,30 +100,31 @@ def read_text(text: str, name: str) -> Source:
     source = Source(name, text)
     try:
         source.root = _Composer(source).compose(yaml.parse(text, Loader=_FAST))
-    except yaml.YAMLError:
-        _explain_syntax(source)
+    except yaml.YAMLError as error:
+        _explain_syntax(source, error)
     except _TooMuchError as error:
         source.findings.append(Finding(error.mark, "yaml-too-large", str(error)))
     return source
 
 
-def _explain_syntax(source: Source) -> None:
+def _explain_syntax(source: Source, error: yaml.YAMLError) -> None:
     """Parse again with the pure parser, whose messages are better and the same on every machine."""
     try:
         for _ in yaml.parse(source.text, Loader=yaml.SafeLoader):
             pass
-    except yaml.YAMLError as error:
-        line, column = _place_of(error, source.text)
-        parts = [getattr(error, "context", None), getattr(error, "problem", None)]
-        what = ", ".join(part for part in parts if part) or "a character that YAML does not allow"
-        hint = ""
-        if source.text[: _offset(source.text, line, column)].rpartition("\n")[2].strip("\t") == "" and (
-            "\t" in _line(source.text, line)
-        ):
-            hint = "; indent with spaces, not with tabs"
-        source.findings.append(
-            Finding(Mark(source.file, line, column), "yaml-syntax", f"not readable as YAML: {what}{hint}")
-        )
+    except yaml.YAMLError as better:
+        error = better
+    line, column = _place_of(error, source.text)
+    parts = [getattr(error, "context", None), getattr(error, "problem", None)]
+    what = ", ".join(part for part in parts if part) or "a character that YAML does not allow"
+    hint = ""
+    if source.text[: _offset(source.text, line, column)].rpartition("\n")[2].strip("\t") == "" and (
+        "\t" in _line(source.text, line)
+    ):
+        hint = "; indent with spaces, not with tabs"
+    source.findings.append(
+        Finding(Mark(source.file, line, column), "yaml-syntax", f"not readable as YAML: {what}{hint}")
+    )
 
 
 def _place_of(error: yaml.YAMLError, text: str) -> tuple[int, int]:

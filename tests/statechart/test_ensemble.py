@@ -199,6 +199,12 @@ def test_what_nobody_hears_is_counted_and_no_error(play: Any) -> None:
     assert made.ensemble.unheard == {"go": 1, "no.such_event": 1}
 
 
+def test_an_event_that_the_present_state_does_not_wait_for_moves_nothing(play: Any) -> None:
+    made = play(chart("a", "states: {A: {on: {go: B}}, B: {on: {back: A}}}"))
+    assert made.ensemble.step(Event("back")) == []
+    assert made.ensemble.unheard == {"back": 1}
+
+
 def test_an_observer_is_told_of_guards_answered_and_transitions_taken(play: Any) -> None:
     seen: list[Any] = []
     body = "states: {A: {on: {go: [{guard: is.x, target: A}, {guard: is.y, target: A}]}}}"

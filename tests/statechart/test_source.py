@@ -221,6 +221,13 @@ def test_broken_yaml_is_one_finding_at_the_place_where_reading_stopped(
     assert read.root is None
 
 
+def test_what_libyaml_alone_refuses_is_a_finding_too() -> None:
+    """Half a character; the pure parser lets it pass."""
+    read = read_text('a: "\\ud800"\n', "a.yaml")
+    assert rules(read) == [("yaml-syntax", 1, 7)]
+    assert "found invalid Unicode character escape code" in read.findings[0].message
+
+
 def test_tabs_are_blamed_only_where_they_indent() -> None:
     assert "tabs" in read_text("a:\n\tb: 1\n", "a.yaml").findings[0].message
     assert "tabs" not in read_text("a: @\t1\n", "a.yaml").findings[0].message
