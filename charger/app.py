@@ -187,7 +187,7 @@ class App:
             if move.source and move.source != move.target:
                 where = f"{move.chart} {move.number}" if move.number else move.chart
                 LOG.info("%s: %s -> %s  %s", where, move.source, move.target, step.event.name)
-        if self._panel and (step.moves or step.commands):
+        if self._panel and self._panel.watched and (step.moves or step.commands):
             self._panel.published(step_as_json(step, times.to_text(self._driver.station.situation.time)))
 
     def _frame(self, direction: str, text: str) -> None:

@@ -120,6 +120,11 @@ class Panel:
             raise
         self._server, self._listener = server, listener
 
+    @property
+    def watched(self) -> bool:
+        """Whether anybody listens to the steps just now; else nobody need write them out."""
+        return len(self._subscribers) > 0
+
     def published(self, step: Mapping[str, Any]) -> None:
         """Show one step of the core to everybody who listens. On the loop thread."""
         self._subscribers.send("step", step)

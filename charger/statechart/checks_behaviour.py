@@ -99,7 +99,7 @@ def replies(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
             if word is None or word.replies is None:
                 known = sorted(vocabulary.calls())
                 message = f"'{call or transition.kind}' is no call that owes an answer{nearest(call, known)}"
-                yield Finding(reply.mark, "reply-without-call", message)
+                yield Finding(reply.pays_mark or reply.mark, "reply-without-call", message)
             else:
                 yield from _fits(reply, word, vocabulary)
 
@@ -117,10 +117,10 @@ def _fits(reply: model.Reply, word: EventWord, vocabulary: Vocabulary) -> Iterat
         case "answer":
             answer = vocabulary.answers.get(reply.name)
             if answer and word.name in answer.calls:
-                for key in dict(reply.arguments):
+                for (key, _), mark in zip(reply.arguments, reply.argument_marks, strict=True):
                     if key not in answer.arguments:
                         message = f"'{reply.name}' takes no argument '{key}'{nearest(key, answer.arguments)}"
-                        yield Finding(reply.mark, "unknown-argument", message)
+                        yield Finding(mark, "unknown-argument", message)
                 return
             known = tuple(name for name, one in vocabulary.answers.items() if word.name in one.calls)
             message = f"no answer '{reply.name}' for {word.name}"

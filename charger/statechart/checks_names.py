@@ -77,7 +77,7 @@ def actions(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
             if word is None:
                 yield _unknown("action", use.mark, f"no action '{use.name}'", use.name, vocabulary.actions)
                 continue
-            yield from _arguments(use.mark, use.name, use.arguments, word.arguments, word.open_arguments)
+            yield from _arguments(use, word.arguments, word.open_arguments)
             if word.scope is Scope.CONNECTOR and "station" in chart.scopes:
                 message = f"'{use.name}' is done at a connector, and this is a chart of the station"
                 yield Finding(use.mark, "wrong-scope", message)
@@ -94,24 +94,21 @@ def _whenever(invariant: model.Invariant, vocabulary: Vocabulary) -> Iterator[Fi
 
 
 def _arguments(
-    mark: Mark,
-    name: str,
-    given: tuple[tuple[str, model.Value], ...],
-    declared: Mapping[str, Field],
-    open_arguments: Field | None,
+    use: model.Use, declared: Mapping[str, Field], open_arguments: Field | None
 ) -> Iterator[Finding]:
-    for key, value in given:
+    name = use.name
+    for (key, value), mark in zip(use.arguments, use.argument_marks, strict=True):
         field = declared.get(key)
         if field is None and open_arguments is None:
-            yield _unknown("argument", value.mark, f"'{name}' takes no argument '{key}'", key, declared)
+            yield _unknown("argument", mark, f"'{name}' takes no argument '{key}'", key, declared)
         elif field and field.words and isinstance(value, model.Const):
             word = str(value.value)
             if word not in field.words:
                 message = f"'{word}' cannot be the {key} of '{name}'"
                 yield _unknown("word", value.mark, message, word, field.words)
     for key, field in declared.items():
-        if field.required and key not in dict(given):
-            yield Finding(mark, "missing-argument", f"'{name}' needs the argument '{key}'")
+        if field.required and key not in dict(use.arguments):
+            yield Finding(use.mark, "missing-argument", f"'{name}' needs the argument '{key}'")
 
 
 def facts(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
@@ -301,7 +298,7 @@ def _delay_fact(mark: Mark, name: str, kinds: tuple[str, ...], vocabulary: Vocab
         known = [one for one, word in vocabulary.facts.items() if word.type in kinds]
         yield _unknown("fact", mark, f"no fact '{name}'", name, known)
     elif fact.type not in kinds:
-        yield Finding(mark, "wrong-delay", f"'{name}' is a {fact.type}, and a {kinds[0]} should stand here")
+        yield Finding(mark, "wrong-delay", f"'{name}' has the type {fact.type}; here {kinds[0]} is wanted")
 
 
 def fields(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
@@ -405,7 +402,8 @@ def unused(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
             yield Finding(expr.mark, "unused-guard", f"nobody asks for the guard '{name}'", "warning")
     for name in charts.settings:
         if name not in capitals:
-            yield Finding(charts.mark, "unused-setting", f"nobody asks for the setting '{name}'", "warning")
+            mark = charts.setting_marks[name]
+            yield Finding(mark, "unused-setting", f"nobody asks for the setting '{name}'", "warning")
     triggers = {t.trigger for chart in charts.charts.values() for t in chart.transitions()}
     used = {use.name for chart in charts.charts.values() for use in model.uses(chart)}
     for pin in charts.inputs.values():

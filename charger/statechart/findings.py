@@ -35,7 +35,7 @@ class Finding:
 
     mark: Mark
     rule: str
-    """Kebab-case name of the rule, as in docs/checks.md."""
+    """Kebab-case name of the rule."""
     message: str
     severity: Severity = "error"
 

@@ -173,6 +173,8 @@ class Use:
     mark: Mark
     name: str
     arguments: tuple[tuple[str, Value], ...] = ()
+    argument_marks: tuple[Mark, ...] = ()
+    """Where the names of the arguments stand."""
     raises: bool = False
 
 
@@ -185,7 +187,9 @@ class Reply:
     name: str
     """The status, the answer word or the error code; empty for ``later``."""
     arguments: tuple[tuple[str, Value], ...] = ()
+    argument_marks: tuple[Mark, ...] = ()
     pays: str | None = None
+    pays_mark: Mark | None = None
 
 
 Kind: TypeAlias = Literal["on", "always", "after", "every", "at"]
@@ -340,6 +344,7 @@ class ChartSet:
     guards: Mapping[str, Expr] = field(default_factory=dict)
     guard_texts: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    setting_marks: Mapping[str, Mark] = field(default_factory=dict)
     inputs: Mapping[str, Pin] = field(default_factory=dict)
     outputs: Mapping[str, Pin] = field(default_factory=dict)
     invariants: tuple[Invariant, ...] = ()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from charger.statechart import expressions, model
 from charger.statechart.findings import Finding, Mark, closest, nearest
@@ -90,6 +91,7 @@ class _SetReader:
             guards=guards,
             guard_texts=texts,
             settings=reader.settings(fields.get("settings")),
+            setting_marks={key.raw: key.mark for key, _ in reader.pairs(fields.get("settings"), "settings")},
             inputs=reader.pins(fields.get("inputs")),
             outputs=reader.pins(fields.get("outputs")),
             invariants=tuple(reader.invariants(fields.get("invariants"))),
@@ -505,8 +507,8 @@ class _Reader:
             return model.Reply(value.mark, "error", self.text(value))
         if key.raw.startswith("ocpp."):
             paid = self._reply(value)
-            return paid and model.Reply(paid.mark, paid.kind, paid.name, paid.arguments, key.raw)
-        return model.Reply(key.mark, "answer", key.raw, tuple(self._arguments(value)))
+            return paid and replace(paid, pays=key.raw, pays_mark=key.mark)
+        return model.Reply(key.mark, "answer", key.raw, **self._arguments(value))
 
     def _uses(self, node: Node | None, what: str) -> Iterator[model.Use]:
         for item in self.sequence(node, what):
@@ -517,7 +519,7 @@ class _Reader:
                 if key.raw == "raise":
                     yield from self._raised(value)
                 else:
-                    yield model.Use(key.mark, key.raw, tuple(self._arguments(value)))
+                    yield model.Use(key.mark, key.raw, **self._arguments(value))
             else:
                 self.report(item.mark, "wrong-kind", "an action is a name, or {name: {argument: value}}")
 
@@ -526,17 +528,23 @@ class _Reader:
             yield model.Use(node.mark, self.text(node), raises=True)
         elif isinstance(node, Mapping) and len(node.items) == 1:
             key, value = node.items[0]
-            yield model.Use(key.mark, key.raw, tuple(self._arguments(value)), raises=True)
+            yield model.Use(key.mark, key.raw, raises=True, **self._arguments(value))
         else:
             self.report(node.mark, "wrong-kind", "a signal is raised as {raise: chart.word}, or with fields")
 
-    def _arguments(self, node: Node) -> Iterator[tuple[str, model.Value]]:
-        for key, value in self.pairs(node, "arguments"):
-            if isinstance(value, Scalar):
-                yield key.raw, expressions.parse_argument(value)
-            else:
-                self.report(value.mark, "wrong-kind", f"the argument '{key.raw}' is one value")
-                yield key.raw, _anything(value.mark)
+    def _arguments(self, node: Node) -> dict[str, Any]:
+        """The fields `arguments` and `argument_marks` of an action or a reply."""
+        pairs = self.pairs(node, "arguments")
+        return {
+            "arguments": tuple((key.raw, self._argument(key, value)) for key, value in pairs),
+            "argument_marks": tuple(key.mark for key, _ in pairs),
+        }
+
+    def _argument(self, key: Scalar, value: Node) -> model.Value:
+        if isinstance(value, Scalar):
+            return expressions.parse_argument(value)
+        self.report(value.mark, "wrong-kind", f"the argument '{key.raw}' is one value")
+        return _anything(value.mark)
 
 
 def _anything(mark: Mark) -> model.EventField:

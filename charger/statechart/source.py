@@ -81,18 +81,20 @@ def read_file(path: Path, shown_as: str | None = None) -> Source:
     """
     name = shown_as or str(path)
     try:
-        text = path.read_bytes().decode("utf-8")
+        data = path.read_bytes()
+        return read_text(data.decode("utf-8"), name)
     except FileNotFoundError:
-        return _unreadable(name, "there is no such file")
+        return _unreadable(Mark(name, 1, 1), "there is no such file")
     except UnicodeDecodeError as error:
-        return _unreadable(name, f"byte {error.start} is not UTF-8")
+        before = data[: error.start].decode("utf-8").split("\n")
+        mark = Mark(name, len(before), len(before[-1]) + 1)
+        return _unreadable(mark, "not UTF-8 from here on", data.decode("utf-8", "replace"))
     except OSError as error:
-        return _unreadable(name, str(error.strerror))
-    return read_text(text, name)
+        return _unreadable(Mark(name, 1, 1), str(error.strerror))
 
 
-def _unreadable(name: str, why: str) -> Source:
-    return Source(name, "", None, [Finding(Mark(name, 1, 1), "unreadable-file", f"cannot be read: {why}")])
+def _unreadable(mark: Mark, why: str, text: str = "") -> Source:
+    return Source(mark.file, text, None, [Finding(mark, "unreadable-file", f"cannot be read: {why}")])
 
 
 def read_text(text: str, name: str) -> Source:
@@ -235,7 +237,8 @@ class _Composer:
             self._report(mark, "yaml-alias", f"anchor '&{anchor}' is not part of the language: write it out")
         tag = getattr(event, "tag", None)
         if tag:
-            self._report(mark, "yaml-tag", f"tag '{tag}' is not part of the language: remove it")
+            shown = tag.replace("tag:yaml.org,2002:", "!!")
+            self._report(mark, "yaml-tag", f"tag '{shown}' is not part of the language: remove it")
 
     def _report(self, mark: Mark, rule: str, message: str) -> None:
         self._source.findings.append(Finding(mark, rule, message))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -46,12 +47,16 @@ def _pending_with(at: Situation, tag: object) -> int | None:
     return next((number for number, one in at.connectors.items() if same(one.tag, str(tag))), None)
 
 
-def _held_for(at: Situation, tag: object) -> int | None:
+def _locked_in(at: Situation) -> Iterator[int]:
+    """Where a plug is still locked in whose transaction has ended."""
     for number, connector in at.connectors.items():
-        held = connector.cable and connector.lock == "engaged" and at.transactions.on(number) is None
-        if held and same(at.transactions.last(number).get("tag"), str(tag)):
-            return number
-    return None
+        if connector.cable and connector.lock == "engaged" and at.transactions.on(number) is None:
+            yield number
+
+
+def _held_for(at: Situation, tag: object) -> int | None:
+    last = at.transactions.last
+    return next((number for number in _locked_in(at) if same(last(number).get("tag"), str(tag))), None)
 
 
 @WORDS.fact("card.runs_transaction", scope=STATION)
@@ -151,12 +156,9 @@ def tag_remote(at: Situation, _here: int, _event: Event) -> bool:
 
 @WORDS.fact("tag.held_connector", "connector", STATION)
 def tag_held_connector(at: Situation, _here: int, _event: Event) -> int | None:
-    """Where a plug is still in after a transaction of the group of the tag under consideration."""
-    parent = at.considered.parent
-    places = (number for number, connector in at.connectors.items() if connector.cable)
-    return next(
-        (number for number in places if same(at.transactions.last(number).get("parent"), parent)), None
-    )
+    """Where a plug is still locked in after a transaction of the group of the tag under consideration."""
+    parent, last = _parent(at, at.considered.tag), at.transactions.last
+    return next((number for number in _locked_in(at) if same(last(number).get("parent"), parent)), None)
 
 
 @WORDS.action("tag.consider", STATION, tag=TEXT, connector=PLACE, remote=Field("bool", required=False))

@@ -1,7 +1,7 @@
-"""Charts at play: an ensemble in a recording world, in virtual time, with a vocabulary that the charts bring along.
+"""Charts at play: an ensemble in a recording world, in virtual time; the charts bring their vocabulary along.
 
-Every action that a chart uses exists and is written down as ``name@connector``; every fact that it asks exists
-and is what the test says, False until then. A few words do something: see `_special`.
+Every action that a chart uses exists and is written down as ``name@connector``; every fact that it asks
+exists and is what the test says, False until then. A few words do something: see `_special`.
 """
 
 from __future__ import annotations
@@ -188,7 +188,7 @@ def _action(name: str) -> ActionWord:
 
 
 def _special(name: str, at: World, here: int, event: Event, given: dict[str, Any]) -> None:
-    """``fact.set``, ``fact.clear``, ``post.it``, ``key.write``, ``clock.set``, ``debts.forget``, ``raise.error``."""
+    """Actions that do something to the world, besides being written down."""
     match name:
         case "fact.set" | "fact.clear":
             at.facts[given["fact"], here] = name == "fact.set"

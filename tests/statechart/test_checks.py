@@ -1,8 +1,8 @@
 """Every rule has an example: a folder of charts with one kind of mistake, and the findings word for word.
 
-``err/<rule>/expected.txt`` is what `charger check` prints for ``err/<rule>/``; ``make accept`` (``--accept``)
-writes these files anew, and the review of the difference is the test. Sets in ``ok/`` have no findings, nor have
-the shipped charts after any of the twelve changes that people are expected to ask for.
+``err/<rule>/expected.txt`` is what `charger check` prints for ``err/<rule>/``; ``make accept``
+(``--accept``) writes these files anew, and the review of the difference is the test. Sets in ``ok/`` have no
+findings, nor have the shipped charts after any of the twelve changes that people are expected to ask for.
 """
 
 import random
@@ -253,8 +253,10 @@ CHANGES = {
         (
             "connector.yaml",
             "        after: {ConnectionTimeOut: Released}\n",
-            "        after: {ConnectionTimeOut: Released}\n"
-            "        always: {guard: FreeVending, target: Locking, actions: [session.open: {tag: FREE}]}\n",
+            """\
+        after: {ConnectionTimeOut: Released}
+        always: {guard: FreeVending, target: Locking, actions: [session.open: {tag: FREE}]}
+""",
         ),
         ("index.yaml", DECLARED, "settings: {FreeVending: true}\n" + DECLARED),
     ],
@@ -287,8 +289,10 @@ CHANGES = {
         ("connector.yaml", "  energy_allowed:\n", "  energy_allowed:\n    - not in(transaction.Resuming)\n"),
         (
             "transaction.yaml",
-            "      - {guard: transaction.open, target: Idle, actions: [transaction.ending: {reason: restart.reason},"
-            " transaction.close]}\n",
+            (
+                "      - {guard: transaction.open, target: Idle, "
+                "actions: [transaction.ending: {reason: restart.reason}, transaction.close]}\n"
+            ),
             "      - {guard: transaction.open, target: Resuming}\n",
         ),
         ("transaction.yaml", "  Idle:\n", RESUMING),
@@ -322,8 +326,10 @@ CHANGES = {
         (
             "connector.yaml",
             "          - {guard: not cable.present, target: Gone}\n",
-            "          - {guard: not cable.present and cable.fixed, target: Choosing}\n"
-            "          - {guard: not cable.present, target: Gone}\n",
+            """\
+          - {guard: not cable.present and cable.fixed, target: Choosing}
+          - {guard: not cable.present, target: Gone}
+""",
         ),
     ],
 }

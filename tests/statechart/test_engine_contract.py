@@ -1,7 +1,7 @@
 """What `machine.py` relies on in python-statemachine 3.2.2, each point alone, with the library alone.
 
-A new version of the library is fit for use when this file passes. Points that are traps rather than promises say
-what `machine.py` does about them.
+A new version of the library is fit for use when this file passes. Points that are traps rather than promises
+say what `machine.py` does about them.
 """
 
 from collections.abc import Callable
@@ -178,6 +178,23 @@ def test_eventless_transitions_are_taken_before_the_event(log: list[str]) -> Non
     assert log == ["ready?", "+b", "-b", "+d"]
 
 
+def test_eventless_loops_go_on_for_ever() -> None:
+    """The trap for which the ensemble has a budget and the checks search for loops."""
+    turns = iter(range(1000))
+
+    def turn() -> None:
+        if next(turns, None) is None:
+            raise OverflowError
+
+    states = {
+        "a": {"initial": True, "on": {"x": to("b")}},
+        "b": {"on": {None: to("c", on=[turn])}},
+        "c": {"on": {None: to("b", on=[turn])}},
+    }
+    with pytest.raises(OverflowError):
+        machine(states).send("x")
+
+
 # -- errors and unknown events -------------------------------------------------------------------------
 
 
@@ -244,7 +261,7 @@ def test_restoring_again_forgets_where_the_machine_was(log: list[str]) -> None:
 
 
 def test_signatures_are_cached_by_qualified_name_and_variables() -> None:
-    """The trap for which all slots are methods of one class: closures of one factory are taken for each other."""
+    """The trap for which all slots are methods of one class: closures of one factory get confused."""
 
     def factory(kind: int) -> Callable[..., None]:
         if kind == 1:

@@ -299,7 +299,9 @@ def test_a_call_is_answered_by_the_transition_that_takes_it(play: Any) -> None:
     states:
       A:
         on:
-          ocpp.Reset: [{guard: event.type == Soft, target: B, reply: Accepted}, {reply: {error: NotSupported}}]
+          ocpp.Reset:
+            - {guard: event.type == Soft, target: B, reply: Accepted}
+            - {reply: {error: NotSupported}}
           ocpp.Other: {reply: {answer.make: {key: event.key}}}
       B:
     """
@@ -520,7 +522,14 @@ def test_tries_count_entries_since_the_state_around_was_entered(play: Any) -> No
 
 
 def test_every_instance_counts_its_own_tries(play: Any) -> None:
-    body = "states: {A: {initial: B, states: {B: {on: {go: [{guard: tries(B) >= 2, target: C}, {target: B}]}}, C: }}}"
+    body = """
+    states:
+      A:
+        initial: B
+        states:
+          B: {on: {go: [{guard: tries(B) >= 2, target: C}, {target: B}]}}
+          C:
+    """
     made = play(chart("a", body, "connector"), connectors=2)
     made.send("go", 1)
     made.send("go", 1)

@@ -155,7 +155,7 @@ def test_after_a_key_does_not_ring_twice_because_the_key_is_written(play: Any) -
 
 
 def test_another_key_changes_nothing(play: Any) -> None:
-    body = "states: {A: {after: {Patience: {actions: [it.rang]}}, on: {write: {actions: [key.write: {key: Other, value: 1}]}}}}"
+    body = (WRITABLE % "after").replace("{key: Patience, value: event.value}", "{key: Other, value: 1}")
     made = play(body, keys={"Patience": 60, "Other": 0})
     before = dict(made.world.timers)
     made.send("write")
@@ -358,7 +358,10 @@ def test_charts_that_ask_for_the_time_of_day_are_woken_at_both_edges(play: Any) 
     body = """
 states:
   A: {always: {guard: "clock.between(22:00, 06:00)", target: Night}}
-  Night: {entry: [night.fell], always: {guard: "not clock.between(22:00, 06:00)", target: A}, exit: [day.came]}
+  Night:
+    entry: [night.fell]
+    always: {guard: "not clock.between(22:00, 06:00)", target: A}
+    exit: [day.came]
 """
     made = play(body)
     assert made.world.log == ["night.fell@0"]

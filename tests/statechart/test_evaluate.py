@@ -1,6 +1,5 @@
 """Guards as closures: what they see of facts, keys, the event at hand and the states of other charts."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest

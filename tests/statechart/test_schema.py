@@ -1,4 +1,4 @@
-"""The JSON Schema for editors knows every key of the reader, with a word of help, and accepts the shipped charts."""
+"""The JSON Schema for editors knows every key of the reader, with help, and accepts the shipped charts."""
 
 import json
 from collections.abc import Iterator

@@ -272,7 +272,6 @@ def test_a_byte_order_mark_does_not_become_part_of_the_first_key(tmp_path: Path)
     ("make", "why"),
     [
         (lambda _path: None, "there is no such file"),
-        (lambda path: path.write_bytes(b"ok \xff"), "byte 3 is not UTF-8"),
         (lambda path: path.mkdir(), "Is a directory"),
     ],
 )
@@ -281,6 +280,13 @@ def test_an_unreadable_file_is_a_finding(tmp_path: Path, make: Any, why: str) ->
     read = read_file(tmp_path / "a.yaml", "a.yaml")
     assert rules(read) == [("unreadable-file", 1, 1)]
     assert why in read.findings[0].message
+
+
+def test_a_file_that_is_not_utf_8_is_shown_with_the_place(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_bytes("x: y\nz: Größe".encode("latin-1"))
+    read = read_file(tmp_path / "a.yaml", "a.yaml")
+    assert rules(read) == [("unreadable-file", 2, 6)]
+    assert read.text == "x: y\nz: Gr\ufffd\ufffde"
 
 
 # -- whatever is in the file ---------------------------------------------------------------------------

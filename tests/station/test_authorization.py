@@ -232,7 +232,7 @@ def test_the_cache_learns_from_start_transaction() -> None:
 
 
 def test_the_cache_learns_from_stop_transaction() -> None:
-    """§3.5.1: StopTransaction.conf may say something of the tag that stopped; without it nothing is learnt."""
+    """§3.5.1: StopTransaction.conf may say something of the tag that stopped; or it does not."""
     rig = Rig(LocalPreAuthorize="true")
     rig.session()
     rig.cs.answers["StopTransaction"] = info("Blocked")

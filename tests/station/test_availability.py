@@ -128,6 +128,24 @@ def test_an_unavailable_connector_starts_nothing() -> None:
     assert rig.log("StartTransaction") == []
 
 
+@pytest.mark.parametrize("state", ["Plugged", "Released"])
+def test_a_connector_that_is_about_to_leave_operation_starts_nothing(state: str) -> None:
+    """§5.2: what is scheduled is not put off by a new session."""
+    rig = Rig(1, ConnectionTimeOut="20")
+    rig.plug()
+    rig.after(1 if state == "Plugged" else 25)
+    assert rig.state("connector", 1) == state
+    assert change(rig, 1) == SCHEDULED
+    rig.swipe()
+    rig.after(5)
+    assert rig.call("RemoteStartTransaction", idTag="TAG", connectorId=1) == REJECTED
+    rig.after(5)
+    assert rig.log("StartTransaction") == []
+    rig.unplug()
+    rig.after(2)
+    assert rig.status() == "Unavailable"
+
+
 def test_operative_with_a_plug_in_is_preparing() -> None:
     """H2."""
     rig = Rig()

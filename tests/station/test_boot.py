@@ -146,7 +146,7 @@ def test_rejected_neither_sends_nor_answers() -> None:
 
 @pytest.mark.parametrize("answer", ["error", "timeout"])
 def test_a_failed_bootnotification_is_repeated_more_and_more_patiently(answer: str) -> None:
-    """§4.2: CALLERROR and silence are no answer; our own back-off doubles from 10 s to 300 s, plus up to 5 s."""
+    """§4.2: CALLERROR and silence are no answer; our back-off doubles from 10 s to 300 s, plus up to 5 s."""
     rig = rig_answered(answer, MessageTimeout="1")
     rig.after(1200)
     waits = [gap - (1.0 if answer == "timeout" else 0.02) for gap in gaps(rig.when("BootNotification"))]

@@ -1,4 +1,4 @@
-"""GetConfiguration, ChangeConfiguration, and other questions (OCPP 1.6 §5.3, §5.6, §5.8, §9; digest §2.12)."""
+"""GetConfiguration, ChangeConfiguration, other questions (OCPP 1.6 §5.3, §5.6, §5.8, §9; digest §2.12)."""
 
 from __future__ import annotations
 
@@ -41,11 +41,28 @@ def test_without_names_all_keys_are_told(asked: dict[str, Any]) -> None:
 
 def test_every_required_key_of_core_is_there() -> None:
     """§9.1: the keys that are not optional."""
-    required = """AuthorizeRemoteTxRequests ClockAlignedDataInterval ConnectionTimeOut ConnectorPhaseRotation
-    GetConfigurationMaxKeys HeartbeatInterval LocalAuthorizeOffline LocalPreAuthorize MeterValuesAlignedData
-    MeterValuesSampledData MeterValueSampleInterval NumberOfConnectors ResetRetries StopTransactionOnInvalidId
-    StopTxnAlignedData StopTxnSampledData SupportedFeatureProfiles TransactionMessageAttempts
-    TransactionMessageRetryInterval UnlockConnectorOnEVSideDisconnect""".split()
+    required = [
+        "AuthorizeRemoteTxRequests",
+        "ClockAlignedDataInterval",
+        "ConnectionTimeOut",
+        "ConnectorPhaseRotation",
+        "GetConfigurationMaxKeys",
+        "HeartbeatInterval",
+        "LocalAuthorizeOffline",
+        "LocalPreAuthorize",
+        "MeterValuesAlignedData",
+        "MeterValuesSampledData",
+        "MeterValueSampleInterval",
+        "NumberOfConnectors",
+        "ResetRetries",
+        "StopTransactionOnInvalidId",
+        "StopTxnAlignedData",
+        "StopTxnSampledData",
+        "SupportedFeatureProfiles",
+        "TransactionMessageAttempts",
+        "TransactionMessageRetryInterval",
+        "UnlockConnectorOnEVSideDisconnect",
+    ]
     assert set(required) <= set(read(Rig()))
     assert {name for name in required if KEYS[name].optional} == set()
 

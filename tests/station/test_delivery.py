@@ -1,4 +1,4 @@
-"""The queue of transaction messages: order, retries, offline, -1 (OCPP 1.6 §3.7, errata 3.18; digest §1.5)."""
+"""The queue of transaction messages: order, retries, offline, -1 (OCPP 1.6 §3.7; digest §1.5)."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_one_at_a_time() -> None:
 
 @pytest.mark.parametrize("answer", ["error", "timeout"])
 def test_a_failed_message_is_repeated_after_interval_times_transmissions(answer: str) -> None:
-    """§3.7.1: attempts 3 and interval 60: send, wait 60, send, wait 120, send, discard. Errata: CALLERROR too."""
+    """§3.7.1: attempts 3 and interval 60: send, wait 60, send, wait 120, send, discard; CALLERROR too."""
     rig = Rig(TransactionMessageAttempts="3", TransactionMessageRetryInterval="60", MessageTimeout="10")
     rig.cs.answers["StartTransaction"] = answer
     rig.session()
@@ -175,8 +175,10 @@ def test_transmissions_are_counted_over_a_power_cut() -> None:
 def test_a_start_given_up_makes_the_id_minus_1(answer: str) -> None:
     """Errata 3.18: the rest of the transaction is sent with transactionId -1."""
     rig = Rig(
-        **{"TransactionMessageAttempts": "2", "TransactionMessageRetryInterval": "10"},
-        **{"MeterValueSampleInterval": "60", "MessageTimeout": "5"},
+        TransactionMessageAttempts="2",
+        TransactionMessageRetryInterval="10",
+        MeterValueSampleInterval="60",
+        MessageTimeout="5",
     )
     rig.cs.answers["StartTransaction"] = answer
     rig.session()

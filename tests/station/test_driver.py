@@ -10,7 +10,7 @@ from rig import CentralSystem, MemoryStorage, Rig
 
 from charger import ports
 from charger.driver import DEFECT_WINDOW, MOST_DEFECTS, RETRY_STORAGE
-from charger.errors import Defect, StorageFull
+from charger.errors import Defect, StorageError, StorageFull
 from charger.statechart.event import Event
 
 FULL = StorageFull("no room")
@@ -149,7 +149,7 @@ def test_with_a_full_disk_charging_stops_and_goes_on(caplog: pytest.LogCaptureFi
 
 
 def test_with_a_full_disk_the_station_says_so_to_people_and_then_to_the_central_system() -> None:
-    """StatusNotification(Faulted, InternalError) waits for the disk like everything else; the light does not."""
+    """StatusNotification(Faulted, InternalError) waits for the disk like all messages; the light does not."""
     rig = Rig()
     rig.storage.broken = FULL
     rig.call("ChangeConfiguration", key="BlinkRepeat", value="8")
@@ -229,6 +229,18 @@ def test_a_restart_waits_for_the_disk_too() -> None:
     assert rig.driver.restart == ports.Restart(hard=True)
 
 
+@pytest.mark.xfail(strict=True, reason="ports.End waits for the disk")
+def test_the_end_of_the_program_does_not_wait_for_the_disk() -> None:
+    """Whoever stops the program to make room on the disk must be able to."""
+    rig = Rig()
+    rig.session()
+    rig.storage.broken = FULL
+    rig.wires("station.stopping")
+    rig.after(15)
+    assert rig.driver.ended
+    assert not closed(rig)
+
+
 def test_a_full_disk_at_the_start() -> None:
     """The station starts, and says Faulted to people; nothing is sent but what says nothing."""
     rig = Rig(start=False)
@@ -243,11 +255,26 @@ def test_a_full_disk_at_the_start() -> None:
     assert rig.log()[0] == "BootNotification"
 
 
+def test_a_disk_that_fails_for_good_ends_the_program() -> None:
+    """errors.py: only a full disk is waited for; anything else is for the owner, also out of a timer."""
+    rig = Rig()
+    rig.storage.broken = StorageError("the database is gone")
+    with pytest.raises(StorageError, match="gone"):
+        rig.call("ChangeConfiguration", key="BlinkRepeat", value="8")
+    rig = Rig()
+    rig.storage.broken = FULL
+    rig.call("ChangeConfiguration", key="BlinkRepeat", value="8")
+    rig.storage.broken = StorageError("the database is gone")
+    with pytest.raises(StorageError, match="gone"):
+        rig.after(RETRY_STORAGE)
+    assert rig.answer() is None
+
+
 # -- a defect ----------------------------------------------------------------------------------------------
 
 
 def test_after_a_defect_the_contactors_are_open_and_the_station_is_built_anew() -> None:
-    """DESIGN §1: fail safe; the transaction ends with reason Reboot, the fault is shown until it is cleared."""
+    """DESIGN §1: fail safe; the transaction ends with reason Reboot, the fault shows until it is cleared."""
     rig = Rig()
     rig.session()
     before = rig.driver.station

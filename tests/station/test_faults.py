@@ -1,4 +1,4 @@
-"""Faults: what they stop, what survives them, what clears them (OCPP 1.6 §4.9 C9/I1-I8, §7.6; digest §7.5)."""
+"""Faults: what they stop, what survives them, what clears them (OCPP 1.6 §4.9, §7.6; digest §7.5)."""
 
 from __future__ import annotations
 

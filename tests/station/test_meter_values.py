@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import pytest
@@ -48,8 +49,11 @@ def test_samples_carry_the_transaction_and_their_context() -> None:
     assert payload["transactionId"] == 101
     assert values(payload) == [
         {
-            **{"value": str(int(rig.facts.transactions.on(1).last_energy)), "context": "Sample.Periodic"},
-            **{"measurand": ENERGY, "location": "Outlet", "unit": "Wh"},
+            "value": str(int(rig.facts.transactions.on(1).last_energy)),
+            "context": "Sample.Periodic",
+            "measurand": ENERGY,
+            "location": "Outlet",
+            "unit": "Wh",
         }
     ]
 
@@ -150,7 +154,7 @@ def test_samples_are_kept_over_a_lost_link() -> None:
     rig.after(40)
     found = stamps(rig)
     assert len(found) >= 12
-    assert [later - earlier for earlier, later in zip(found, found[1:], strict=False)] == pytest.approx(
+    assert [later - earlier for earlier, later in itertools.pairwise(found)] == pytest.approx(
         [20] * (len(found) - 1), abs=0.01
     )
 

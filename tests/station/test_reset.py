@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from rig import Rig
 
+from charger.functions.times import to_seconds
+from charger.statechart.event import Event
+
 ACCEPTED, REJECTED = {"status": "Accepted"}, {"status": "Rejected"}
 
 
@@ -148,18 +151,95 @@ def test_nobody_starts_while_the_station_resets(kind: str, first: str) -> None:
     assert rig.log("Authorize") == ["Authorize"] * (1 if first == "plug" else 2)
 
 
-def test_the_program_told_to_end() -> None:
-    """§7.36: a transaction cut off by an orderly end of the program has reason Reboot."""
+@pytest.mark.parametrize("kind", ["Hard", "Soft"])
+def test_whatever_holds_it_up_the_restart_comes(kind: str) -> None:
+    """§5.14: a transaction that cannot end, for a reason nobody thought of, does not keep the station."""
     rig = Rig()
     rig.session()
+    reset(rig, kind)
+    rig.driver.pump()
+    for what in ("simulated/1/car", "pilot/1/after Withdrawing:6s"):
+        rig.clock.cancel(what)
+    rig.after(9)
+    assert rig.driver.restart is None
+    rig.after(2 if kind == "Hard" else 52)
+    assert rig.driver.restart is not None
+    rig = rig.power_cut(5)
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == [f"{kind}Reset"]
+
+
+# -- the end of the program --------------------------------------------------------------------------------
+
+
+def test_an_idle_program_ends_when_it_is_told_to() -> None:
+    """No restart, no message."""
+    rig = Rig()
+    rig.forget()
     rig.wires("station.stopping")
+    assert rig.driver.ended
+    assert rig.driver.restart is None
+    assert rig.log() == []
+
+
+def test_a_program_told_to_end_ends_its_transactions() -> None:
+    """§7.36: reason Reboot; the car stops first, the StopTransaction is delivered, then the program ends."""
+    rig = Rig()
+    rig.session()
+    rig.hardware._car_delay = 100.0
+    rig.wires("station.stopping")
+    rig.after(5)
+    assert not rig.driver.ended
+    rig.after(5)
+    assert rig.driver.ended
+    assert rig.hardware.describe(1)["contactor"] == "open"
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == ["Reboot"]
+
+
+def test_a_program_told_to_end_has_10_s() -> None:
+    """A Central System that does not answer keeps nobody; the message stays queued."""
+    rig = Rig(MessageTimeout="30")
+    rig.session()
+    rig.cs.answers["StopTransaction"] = "timeout"
+    rig.wires("station.stopping")
+    rig.after(9)
+    assert not rig.driver.ended
+    rig.after(1.1)
+    assert rig.driver.ended
     rig = rig.power_cut(5)
     assert [stop["reason"] for stop in rig.sent("StopTransaction")] == ["Reboot"]
 
 
-def test_the_program_told_to_end_during_a_reset() -> None:
+def test_a_transaction_that_the_end_of_the_program_cut_off() -> None:
+    """§7.36: the next start knows that it was no power cut, and when it was."""
+    rig = Rig(MeterValueSampleInterval="0")
+    rig.session()
+    rig.after(30)
+    rig.driver.post(Event("station.stopping"))
+    rig.driver.pump()
+    at = rig.clock.now().wall
+    rig = rig.power_cut(500)
+    stop = rig.sent("StopTransaction")[0]
+    assert stop["reason"] == "Reboot"
+    assert to_seconds(stop["timestamp"]) == pytest.approx(at, abs=0.1)
+
+
+@pytest.mark.parametrize("kind", ["Hard", "Soft"])
+def test_told_to_end_during_a_reset(kind: str) -> None:
+    """The program ends, and does not come back by itself; the reasons on record stay."""
+    rig = Rig()
+    rig.session()
+    rig.hardware._car_delay = 100.0
+    reset(rig, kind)
+    rig.wires("station.stopping")
+    rig.after(8)
+    assert rig.driver.ended
+    assert rig.driver.restart is None
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == [f"{kind}Reset"]
+
+
+def test_told_to_end_when_the_restart_is_on_its_way() -> None:
     """The reason on record stays."""
     rig = Rig()
     reset(rig, "Hard")
-    rig.wires("station.stopping", reason="Reboot")
+    rig.wires("station.stopping")
     assert rig.storage.facts["station", "restart"] == "HardReset"

@@ -255,7 +255,7 @@ def test_a_car_that_asks_and_changes_its_mind_before_the_contactor_closed() -> N
     rig.after(2)
     assert rig.status() == "SuspendedEV"
     assert "Charging" not in rig.told()
-    assert not rig.hardware.describe(1)["contactor"] == "closed"
+    assert rig.hardware.describe(1)["contactor"] != "closed"
 
 
 def test_less_than_6_a_suspends() -> None:
@@ -487,6 +487,44 @@ def test_a_held_cable_is_released_though_the_card_was_used_elsewhere_too() -> No
     assert rig.state("connector", 2) == "Held"
     rig.swipe()
     assert rig.hardware.describe(2)["lock"] == "released"
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_held_cable_is_released_to_the_group_though_it_has_another_plug_elsewhere(*, known: bool) -> None:
+    """Errata 3.5: the right one, whether the group is told by Authorize.conf or known from the cache."""
+    rig = Rig(LocalPreAuthorize="true")
+    family = {"status": "Accepted", "parentIdTag": "Family"}
+    rig.cs.answers["Authorize"] = {"idTagInfo": family}
+    if known:
+        rig.swipe("TWO", 1)
+        rig.swipe("TWO", 1)
+    rig.session(1, "ONE")
+    rig.swipe("ONE")
+    rig.after(5)
+    assert rig.status(1) == "Finishing"
+    rig.cs.answers["StartTransaction"] = {"transactionId": 5, "idTagInfo": family | {"status": "Invalid"}}
+    rig.plug(2)
+    rig.swipe("ONE", 2)
+    rig.after(10)
+    assert rig.state("connector", 2) == "Held"
+    rig.forget()
+    rig.swipe("TWO")
+    assert rig.log("Authorize") == ([] if known else ["Authorize"])
+    assert rig.hardware.describe(2)["lock"] == "released"
+
+
+@pytest.mark.parametrize("fixed", [True, False])
+def test_a_card_ends_what_goes_on_after_an_ev_side_disconnect(*, fixed: bool) -> None:
+    """Digest §2.6: the transaction continues until somebody stops it."""
+    rig = Rig(1, fixed=fixed, StopTransactionOnEVSideDisconnect="false")
+    rig.session()
+    rig.unplug()
+    rig.after(20)
+    assert rig.status() == "SuspendedEV"
+    rig.swipe()
+    rig.after(5)
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == ["Local"]
+    assert rig.told()[-3:] == ["SuspendedEV", "Finishing", "Available"]
 
 
 def test_a_fault_ends_the_hold() -> None:

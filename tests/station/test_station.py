@@ -1,4 +1,4 @@
-"""The core itself: events before the start, answers, routing of calls, the picture for people (charger/station.py)."""
+"""The core itself: events before the start, answers, routing of calls, the picture for people."""
 
 from __future__ import annotations
 

@@ -42,7 +42,10 @@ def test_start_transaction_tells_the_real_moment_and_the_register() -> None:
     rig.after(3)
     start = rig.sent("StartTransaction")[0]
     assert start | {"timestamp": ""} == {
-        **{"connectorId": 1, "idTag": "TAG", "meterStart": 12_345, "timestamp": ""},
+        "connectorId": 1,
+        "idTag": "TAG",
+        "meterStart": 12_345,
+        "timestamp": "",
     }
     assert before <= (to_seconds(start["timestamp"]) or 0) <= before + 1
 
@@ -191,8 +194,9 @@ def test_transaction_data_of_aligned_values() -> None:
 def test_transaction_data_is_thinned_out_but_keeps_its_ends() -> None:
     """Errata 3.91: intermediate values go first, every second one; never the first and the last."""
     rig = Rig(
-        **{"StopTxnSampledData": ENERGY, "MeterValueSampleInterval": "10"},
-        **{"StopTransactionMaxMeterValues": "8"},
+        StopTxnSampledData=ENERGY,
+        MeterValueSampleInterval="10",
+        StopTransactionMaxMeterValues="8",
     )
     rig.session()
     rig.after(305)

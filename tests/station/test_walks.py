@@ -325,7 +325,8 @@ class Walk:
             rig.after(120)
             if rig.driver.restart:
                 self.cut(3)
-        for key, value in (("ConnectionTimeOut", "5"), ("MinimumStatusDuration", "0")):
+        quiet = {"ConnectionTimeOut": "5", "MinimumStatusDuration": "0", "ClockAlignedDataInterval": "0"}
+        for key, value in quiet.items():
             rig.call("ChangeConfiguration", key=key, value=value)
         for number in self.numbers:
             rig.limit(number, 32)
@@ -356,10 +357,18 @@ class Walk:
         for number in self.numbers:
             states = rig.states(number)
             expected = {
-                **{"link": "Up", "registration": "Accepted", "authorization": "Idle", "reset": "Idle"},
-                **{"delivery": "Idle", "transaction": "Idle", "connector": "Available", "pilot": "Silent"},
-                **{"power": "Open", "lock": "Fixed" if rig.plans[0].fixed else "Released"},
-                **{"metering": "Idle", "notification": "Quiet"},
+                "link": "Up",
+                "registration": "Accepted",
+                "authorization": "Idle",
+                "reset": "Idle",
+                "delivery": "Idle",
+                "transaction": "Idle",
+                "connector": "Available",
+                "pilot": "Silent",
+                "power": "Open",
+                "lock": "Fixed" if rig.plans[0].fixed else "Released",
+                "metering": "Idle",
+                "notification": "Quiet",
             }
             assert {chart: states[chart] for chart in expected} == expected
         assert rig.facts.queue.length() == 0
