@@ -213,12 +213,7 @@ def _overridden(chart: Chart, state: model.State, key: str, first: Transition) -
     inside = [leaf for leaf in chart.leaves if not state.name or state.name in chart.path(leaf)]
 
     def reaches(leaf: str) -> bool:
-        for transition in chart.candidates(leaf, key):
-            if transition is first:
-                return True
-            if transition.guard is None:
-                return False
-        return False
+        return next(t for t in chart.candidates(leaf, key) if t is first or t.guard is None) is first
 
     if not any(reaches(leaf) for leaf in inside):
         message = (

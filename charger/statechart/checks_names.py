@@ -213,7 +213,10 @@ def _unknown_key(mark: Mark, name: str, vocabulary: Vocabulary) -> Finding:
 
 
 def _reference(
-    charts: ChartSet, vocabulary: Vocabulary, chart: Chart | None, part: model.Expr
+    charts: ChartSet,
+    vocabulary: Vocabulary,
+    chart: Chart | None,
+    part: model.Name | model.Tries | model.In,
 ) -> Iterator[Finding]:
     station = chart is None or "station" in chart.scopes
     match part:
@@ -224,7 +227,8 @@ def _reference(
                 yield Finding(part.mark, "wrong-scope", message)
         case model.Tries(state=state):
             yield from _tries(chart, part.mark, state)
-        case model.In(how=how, ref=ref):
+        case _:
+            how, ref = part.how, part.ref
             places = Evaluator(charts, vocabulary).places(ref, chart)
             if not places:
                 yield _unknown_ref(charts, chart, part.mark, ref)
@@ -235,8 +239,6 @@ def _reference(
                 yield Finding(part.mark, "wrong-scope", message)
             elif how != "in" and not any(local for _, _, local in places):
                 yield Finding(part.mark, "wrong-scope", f"'{ref}' is of the station: ask in({ref})")
-        case _:
-            pass
 
 
 def _both(charts: ChartSet, places: list[tuple[str, frozenset[str], bool]]) -> bool:
@@ -313,7 +315,7 @@ def fields(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
                 if part.name not in known:
                     message = f"'{transition.trigger or transition.kind}' has no field '{part.name}'"
                     yield _unknown("field", part.mark, message, part.name, known)
-                elif part.name in known and transition.kind == "on":
+                elif transition.kind == "on":
                     yield from _field_words(transition, part.name, vocabulary)
 
 

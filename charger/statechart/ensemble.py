@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from charger.statechart import model, timing
 from charger.statechart.evaluate import Ask, Evaluator, Scene
 from charger.statechart.event import Event, Moment
-from charger.statechart.machine import Entered, Exited, Machine, Move, Taken
+from charger.statechart.machine import Entered, Exited, Machine, Move
 from charger.statechart.words import Vocabulary
 
 STEP_BUDGET = 200
@@ -315,7 +315,8 @@ class Ensemble:
                     self._leave(instance, instance.chart.states[name])
                 case Entered(state=name):
                     self._enter(instance, instance.chart.states[name])
-                case Taken(transition=transition):
+                case _:
+                    transition = part.transition
                     if self._observer:
                         self._observer(instance.chart.name, transition, None)
                     self._perform_all(instance, transition.actions)

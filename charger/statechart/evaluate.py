@@ -70,7 +70,7 @@ class Evaluator:
             case _:
                 return self.value(expr, chart)
 
-    def value(self, value: model.Expr, chart: model.Chart | None) -> Ask:
+    def value(self, value: model.Value, chart: model.Chart | None) -> Ask:
         """The closure of a single value."""
         match value:
             case model.Const(value=const):
@@ -89,10 +89,8 @@ class Evaluator:
                 return lambda scene: scene.tries.get(state, 0)
             case model.Between(start=start, end=end):
                 return self._between(start, end)
-            case model.In(how=how, ref=ref):
-                return self._inside(how, ref, chart)
             case _:
-                return self.expression(value, chart)
+                return self._inside(value.how, value.ref, chart)
 
     def _compare(self, expr: model.Compare, chart: model.Chart | None) -> Ask:
         left, right = self.value(expr.left, chart), self.value(expr.right, chart)

@@ -73,12 +73,11 @@ def next_multiple(period: float, wall: float) -> float:
 def next_local(minutes: int, wall: float) -> float:
     """The first moment after `wall` at which local clocks show so many minutes after midnight."""
     today = time.localtime(wall)
-    for days in (0, 1, 2):
-        parts = (today.tm_year, today.tm_mon, today.tm_mday + days, minutes // 60, minutes % 60, 0, 0, 0, -1)
-        moment = time.mktime(parts)
-        if moment > wall:
-            break
-    return moment
+    time_of_day = (minutes // 60, minutes % 60, 0, 0, 0, -1)
+    days = (
+        time.mktime((today.tm_year, today.tm_mon, today.tm_mday + day, *time_of_day)) for day in (0, 1, 2)
+    )
+    return next(moment for moment in days if moment > wall)
 
 
 def minute_of_day(wall: float) -> int:

@@ -160,9 +160,9 @@ def test_whatever_holds_it_up_the_restart_comes(kind: str) -> None:
     rig.driver.pump()
     for what in ("simulated/1/car", "pilot/1/after Withdrawing:6s"):
         rig.clock.cancel(what)
-    rig.after(9)
+    rig.after(7)
     assert rig.driver.restart is None
-    rig.after(2 if kind == "Hard" else 52)
+    rig.after(4 if kind == "Hard" else 54)
     assert rig.driver.restart is not None
     rig = rig.power_cut(5)
     assert [stop["reason"] for stop in rig.sent("StopTransaction")] == [f"{kind}Reset"]
