@@ -160,7 +160,7 @@ class Station:
                 },
             )
             for fact in facts
-            if fact.subject == "transaction"
+            if fact.subject == "transaction" and int(fact.key) in situation.connectors
         ]
 
     # -- what people see ---------------------------------------------------------------------------------

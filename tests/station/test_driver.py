@@ -229,7 +229,6 @@ def test_a_restart_waits_for_the_disk_too() -> None:
     assert rig.driver.restart == ports.Restart(hard=True)
 
 
-@pytest.mark.xfail(strict=True, reason="ports.End waits for the disk")
 def test_the_end_of_the_program_does_not_wait_for_the_disk() -> None:
     """Whoever stops the program to make room on the disk must be able to."""
     rig = Rig()

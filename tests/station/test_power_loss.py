@@ -129,7 +129,6 @@ def test_a_connector_that_is_no_more_loses_no_transaction() -> None:
     rig.session(1)
 
 
-@pytest.mark.xfail(strict=True, reason="Station.noted looks for the connector of every stored transaction")
 def test_a_connector_that_is_no_more_does_not_hinder_the_recovery_from_a_defect() -> None:
     """DESIGN §1: a defect ends in a station that runs, whatever is stored."""
     before = Rig(2)

@@ -210,7 +210,6 @@ def test_pulled_out_after_unlocking() -> None:
     assert rig.status() == "Available"
 
 
-@pytest.mark.xfail(strict=True, reason="lock.Waiting is tagged secured although its lock may be open")
 def test_asked_to_unlock_while_the_contactor_is_being_looked_at() -> None:
     """Digest §7.4: a session that begins meanwhile waits for the lock, and no voltage comes before it."""
     rig = Rig(simulation={"contactor_delay": 0.45, "car_delay": 0.01})
@@ -231,7 +230,6 @@ def test_asked_to_unlock_while_the_contactor_is_being_looked_at() -> None:
     assert rig.facts.faults == {}
 
 
-@pytest.mark.xfail(strict=True, reason="lock.Waiting is tagged secured although its lock may be open")
 def test_a_lock_that_opens_before_the_car_has_stopped() -> None:
     """Digest §7.4: asked to unlock, the station lets the car stop first; without the lock it cannot."""
     rig = Rig()
