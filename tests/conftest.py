@@ -69,9 +69,9 @@ def _missing() -> Iterator[str]:
 
 
 def _charts() -> list[Any]:
-    from rig import checked
+    from rig import CHARTS, checked
 
-    return list(checked().charts.charts.values())
+    return list(checked(CHARTS).charts.charts.values())
 
 
 def _seen(chart: Any, transition: Any) -> set[bool | None]:
