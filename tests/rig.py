@@ -273,7 +273,7 @@ class Rig:
         while (due := self.clock.next_due()) is not None and due <= end:
             self.clock.advance(max(0.0, due - self.clock.now().monotonic))
             self.driver.pump()
-        self.clock.advance(end - self.clock.now().monotonic)
+        self.clock.advance(max(0.0, end - self.clock.now().monotonic))
 
     def until(self, happened: Callable[[], bool], most: float = 60, step: float = 0.05) -> None:
         """Let time pass until something has happened."""
