@@ -183,10 +183,13 @@ class App:
     # -- what people see ---------------------------------------------------------------------------------
 
     def _stepped(self, step: Step) -> None:
-        for move in step.moves:
-            if move.source and move.source != move.target:
-                where = f"{move.chart} {move.number}" if move.number else move.chart
-                LOG.info("%s: %s -> %s  %s", where, move.source, move.target, step.event.name)
+        moves = [
+            f"{move.chart}{f' {move.number}' if move.number else ''} {move.source} -> {move.target}"
+            for move in step.moves
+            if move.source and move.source != move.target
+        ]
+        if moves:
+            LOG.info("%s: %s", step.event.name, ", ".join(moves))
         if self._panel and self._panel.watched and (step.moves or step.commands):
             self._panel.published(step_as_json(step, times.to_text(self._driver.station.situation.time)))
 

@@ -12,7 +12,6 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
 
 from charger import ports
 from charger.errors import Defect, StorageError, StorageFull
@@ -110,7 +109,7 @@ class Driver:
             Defect: too many in a short time.
         """
         try:
-            step = self.station.handle(replace(event, moment=self._clock.now()))
+            step = self.station.handle(event.at(self._clock.now()))
         except Defect as error:
             self._recover(error)
             return

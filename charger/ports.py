@@ -154,6 +154,8 @@ class Call:
     payload: Mapping[str, Any]
     timeout: float
     """Seconds from the moment at which the frame is written (MessageTimeout)."""
+    id: str | None = None
+    """The unique id of the frame (at most 36 characters) of what may be sent again; None: a new one."""
 
 
 @dataclass(frozen=True, slots=True)

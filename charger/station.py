@@ -241,5 +241,8 @@ _ORDER: tuple[tuple[type, ...], ...] = (
 )
 
 
+_RANKS = {kind: rank for rank, kinds in enumerate(_ORDER) for kind in kinds}
+
+
 def _rank(command: ports.Command) -> int:
-    return next(rank for rank, kinds in enumerate(_ORDER) if isinstance(command, kinds))
+    return _RANKS[type(command)]

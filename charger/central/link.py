@@ -275,8 +275,8 @@ class CentralLink:
                 _log.error("Defect: our %s breaks its schema: %s", call.action, fault)
                 self._answered(call, "error")
                 continue
-            # UUID4: an id must never be used twice, not even across restarts (OCPP-J errata 3.1).
-            unique_id = str(uuid.uuid4())
+            # Never the same for two messages, not even across restarts (OCPP-J errata 3.1).
+            unique_id = call.id or str(uuid.uuid4())
             timer = asyncio.get_running_loop().call_later(call.timeout, self._expired, call)
             self._pending = _Pending(unique_id, call, timer)
             self._write(self._connection, messages.call(unique_id, call.action, payload))

@@ -6,11 +6,11 @@ idTags are compared without regard to case and kept as they were written (§3.9,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from charger.functions import times
-from charger.functions.records import Records
+from charger.functions.records import Records, as_fact
 
 CACHE_SIZE = 500
 """Tags remembered; beyond it the oldest not valid ones go first, then the oldest."""
@@ -66,7 +66,7 @@ class Cache:
             return  # nothing new: nothing to write
         if not known and self._records.size("cache") >= CACHE_SIZE:
             self._evict()
-        self._records.put("cache", key, asdict(replace(info, order=self._records.count("cache"))))
+        self._records.put("cache", key, as_fact(replace(info, order=self._records.count("cache"))))
 
     def clear(self) -> None:
         """Forget every tag."""

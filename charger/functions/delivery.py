@@ -7,10 +7,11 @@ filled in when a message leaves, not when it is queued, since the Central System
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
+from uuid import NAMESPACE_OID, uuid5
 
-from charger.functions.records import Records
+from charger.functions.records import Records, as_fact
 
 GIVEN_UP = -1
 """The transactionId of a transaction whose start was never answered (errata 3.18)."""
@@ -26,6 +27,9 @@ class Message:
     """Our own number of the transaction it belongs to."""
     connector: int = 0
     transmissions: int = 0
+    """How often it was transmitted in vain."""
+    id: str | None = None
+    """The unique id of its CALL, the same however often it is sent (OCPP-J errata 3.1)."""
 
 
 class Queue:
@@ -34,9 +38,11 @@ class Queue:
     def __init__(self, records: Records) -> None:
         self._records = records
 
-    def append(self, message: Message) -> None:
-        """Put it at the end."""
-        self._records.put("message", f"{self._records.count('message'):012}", asdict(message))
+    def append(self, message: Message, time: float = 0.0) -> None:
+        """Put it at the end. The time (epoch s) makes its id one of its own should the database be lost."""
+        number = self._records.count("message")
+        message = replace(message, id=str(uuid5(NAMESPACE_OID, f"{number}/{time!r}")))
+        self._records.put("message", f"{number:012}", as_fact(message))
 
     def first(self) -> Message | None:
         """The oldest, or None."""
@@ -47,12 +53,12 @@ class Queue:
         """How many wait."""
         return self._records.size("message")
 
-    def count_transmission(self, by: int = 1) -> None:
-        """The oldest was transmitted once more; -1 takes that back."""
+    def count_transmission(self) -> None:
+        """The oldest was transmitted in vain."""
         key, message = self._first_key(), self.first()
         if key and message:
-            counted = replace(message, transmissions=max(0, message.transmissions + by))
-            self._records.put("message", key, asdict(counted))
+            counted = replace(message, transmissions=message.transmissions + 1)
+            self._records.put("message", key, as_fact(counted))
 
     def remove(self) -> None:
         """Drop the oldest: answered or given up."""

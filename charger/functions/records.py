@@ -12,6 +12,11 @@ from typing import Any
 from charger.ports import Change
 
 
+def as_fact(record: Any) -> dict[str, Any]:
+    """The fields of a flat frozen record, as they are stored."""
+    return {name: getattr(record, name) for name in record.__slots__}
+
+
 class Records:
     """Durable facts by subject and key; every value is JSON-able."""
 

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from charger import ports
+from charger.functions import metering, times
 from charger.functions.authorization import Cache, TagInfo
 from charger.functions.configuration import Configuration
-from charger.functions.delivery import Queue
+from charger.functions.delivery import Message, Queue
 from charger.functions.metering import Reading
 from charger.functions.records import Records
 from charger.functions.status import Notice, Notices
-from charger.functions.transactions import Transactions
+from charger.functions.transactions import Transaction, Transactions
 from charger.statechart.event import Event, Moment
 
 
@@ -140,6 +141,10 @@ class Situation:
         self.now = Moment()
         self._offset = 0.0
         self._random = random.Random(seed)  # noqa: S311 - spreads reconnects, hides nothing
+        for running in self.transactions.all():
+            if running.connector not in self.connectors:  # no chart is there any more to end it
+                reason = running.ending or self.restart_reason
+                self.stop(replace(running, ending=reason), Reading(), running.last_time)
 
     # -- time --------------------------------------------------------------------------------------------
 
@@ -183,11 +188,18 @@ class Situation:
         """Refuse a CALL."""
         self.send(ports.ReplyError(call, code))
 
-    def call(self, token: int, action: str, payload: Mapping[str, Any], kind: str | None = None) -> None:
+    def call(
+        self,
+        token: int,
+        action: str,
+        payload: Mapping[str, Any],
+        kind: str | None = None,
+        unique_id: str | None = None,
+    ) -> None:
         """Send a CALL; its answer comes back under the token."""
         self.asked[token] = kind or action
         timeout = self.configuration.number("MessageTimeout", 30)
-        self.send(ports.Call(token, action, payload, float(timeout)))
+        self.send(ports.Call(token, action, payload, float(timeout), unique_id))
 
     # -- facts that several words share ---------------------------------------------------------------------
 
@@ -200,7 +212,9 @@ class Situation:
 
     def latched(self, number: int) -> dict[str, str]:
         """Faults that stay until somebody clears them, over restarts (records under ``fault``)."""
-        found = {}
+        found: dict[str, str] = {}
+        if not self.records.size("fault"):
+            return found
         for key, info in self.records.items("fault"):
             place, _, error = key.partition("/")
             if int(place) == number:
@@ -217,6 +231,26 @@ class Situation:
         if running and running.run == self.run:
             energy = self.connectors[number].reading.energy
             self.transactions.put(replace(running, last_time=self.time, last_energy=energy))
+
+    def stop(self, running: Transaction, reading: Reading, time: float) -> None:
+        """Put the StopTransaction of a transaction into the queue, and take it off the record."""
+        energy = max(reading.energy, running.last_energy)
+        final = replace(reading, energy=energy)
+        for key in ("StopTxnSampledData", "StopTxnAlignedData"):
+            value = metering.sampled(final, self.configuration.value(key), "Transaction.End", time)
+            self.transactions.note(running, value)
+        payload: dict[str, Any] = {
+            "meterStop": metering.whole(energy),
+            "timestamp": times.to_text(time),
+            "reason": running.ending or "Other",
+        }
+        if running.stop_tag:
+            payload["idTag"] = running.stop_tag
+        most = self.configuration.number("StopTransactionMaxMeterValues", 100)
+        if notes := self.transactions.take_notes(running, most):
+            payload["transactionData"] = notes
+        self.queue.append(Message("StopTransaction", payload, running.number, running.connector), time)
+        self.transactions.close(running)
 
     def inoperative(self, number: int) -> bool:
         """ChangeAvailability said so, for this connector or for the station (§5.2)."""

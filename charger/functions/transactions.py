@@ -6,10 +6,10 @@ epoch seconds, energies Wh of the meter's register.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
-from charger.functions.records import Records
+from charger.functions.records import Records, as_fact
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,17 @@ class Transactions:
 
     def __init__(self, records: Records) -> None:
         self._records = records
+        self._read: dict[int, tuple[Any, Transaction | None]] = {}
+        """Connector → the stored value last seen and what it says; guards ask for it all the time."""
 
     def on(self, connector: int) -> Transaction | None:
         """The open transaction of a connector."""
-        found = self._records.get("transaction", str(connector))
-        return Transaction(**found) if found else None
+        stored = self._records.get("transaction", str(connector))
+        seen, transaction = self._read.get(connector, (None, None))
+        if stored is not seen:
+            transaction = Transaction(**stored) if stored else None
+            self._read[connector] = (stored, transaction)
+        return transaction
 
     def all(self) -> list[Transaction]:
         """Every open one."""
@@ -56,7 +62,7 @@ class Transactions:
 
     def put(self, transaction: Transaction) -> None:
         """Write it."""
-        self._records.put("transaction", str(transaction.connector), asdict(transaction))
+        self._records.put("transaction", str(transaction.connector), as_fact(transaction))
 
     def close(self, transaction: Transaction) -> None:
         """It is over; its reason and tag stay known until the next one ends here."""

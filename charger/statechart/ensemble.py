@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from charger.statechart import model, timing
 from charger.statechart.evaluate import Ask, Evaluator, Scene
 from charger.statechart.event import Event, Moment
-from charger.statechart.machine import Entered, Exited, Machine, Move
+from charger.statechart.machine import Asked, Entered, Exited, Machine, Move
 from charger.statechart.words import Vocabulary
 
 STEP_BUDGET = 200
@@ -64,10 +64,16 @@ class Instance:
     chart: model.Chart
     machine: Machine
     number: int
+    scene: Scene
+    """What its guards look at."""
+    ask: Asked
+    """Answers its guards about the scene."""
+    tries: Counter[str]
     leaf: str = ""
     visit: int = 0
     """Counts how often the leaf was left: an answer is for one visit."""
-    tries: Counter[str] = field(default_factory=Counter)
+    rested: int = -1
+    """The count of changes at which it was last asked and did not move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,12 +108,6 @@ class Ensemble:
         self._observer = observer
         self._evaluator = Evaluator(chart_set, vocabulary)
         self.leaves: dict[str, list[str]] = {name: [""] * (connectors + 1) for name in chart_set.charts}
-        self._instances = [
-            Instance(chart, machine, number)
-            for chart in chart_set.charts.values()
-            for machine in [Machine(chart)]
-            for number in _numbers(chart, connectors)
-        ]
         # Keyed by identity: hashing a transition would walk its whole tree.
         self._asks = {
             id(transition): self._evaluator.expression(transition.guard, chart)
@@ -115,6 +115,15 @@ class Ensemble:
             for transition in chart.transitions()
             if transition.guard is not None
         }
+        self._event = Event("station.started")
+        self._changes = 0
+        """Counts moves and events heard: while it stands still, no guard has another answer."""
+        self._instances = [
+            self._instance(machine, number)
+            for chart in chart_set.charts.values()
+            for machine in [Machine(chart)]
+            for number in _numbers(chart, connectors)
+        ]
         self._values = {
             id(value): self._evaluator.value(value, chart)
             for chart in chart_set.charts.values()
@@ -141,7 +150,11 @@ class Ensemble:
         self._clock_set = False
         self.moves: list[Moved] = []
         self.unheard: Counter[str] = Counter()
-        self._event = Event("station.started")
+
+    def _instance(self, machine: Machine, number: int) -> Instance:
+        tries: Counter[str] = Counter()
+        scene = Scene(self._host, self.leaves, number, self._event, tries)
+        return Instance(machine.chart, machine, number, scene, self._answering(machine.chart, scene), tries)
 
     # -- what others may ask -----------------------------------------------------------------------------
 
@@ -200,6 +213,7 @@ class Ensemble:
         self.moves = []
         self._budget = STEP_BUDGET * max(1, len(self._statuses) - 1)
         self._event = event
+        self._changes += 1
 
     def _finish(self) -> list[Moved]:
         while True:
@@ -220,8 +234,9 @@ class Ensemble:
         return self.moves
 
     def _hear(self, event: Event) -> None:
-        event = replace(event, moment=self._event.moment)
+        event = event.at(self._event.moment)
         self._event = event
+        self._changes += 1
         word = self._vocabulary.events.get(event.name)
         if word and word.report:
             word.report(self._host, event)
@@ -255,7 +270,8 @@ class Ensemble:
     def _offer(self, instance: Instance, key: str) -> bool:
         if not instance.machine.hears(instance.leaf, key):
             return False
-        move = instance.machine.step(instance.leaf, key, lambda transition: self._ask(instance, transition))
+        instance.scene.event = self._event
+        move = instance.machine.step(instance.leaf, key, instance.ask)
         if move is None:
             return False
         self._take(instance, move)
@@ -265,14 +281,15 @@ class Ensemble:
     def _settle(self, instance: Instance) -> bool:
         """Take this instance's own ``always`` until it rests."""
         moved = False
-        while instance.machine.hears(instance.leaf, "always"):
-            move = instance.machine.step(
-                instance.leaf, "always", lambda transition: self._ask(instance, transition)
-            )
+        instance.scene.event = self._event
+        while instance.rested != self._changes:
+            hears = instance.machine.hears(instance.leaf, "always")
+            move = instance.machine.step(instance.leaf, "always", instance.ask) if hears else None
             if move is None:
-                break
-            self._take(instance, move)
-            moved = True
+                instance.rested = self._changes
+            else:
+                self._take(instance, move)
+                moved = True
         return moved
 
     def _rest(self) -> None:
@@ -297,6 +314,7 @@ class Ensemble:
     # -- one move ----------------------------------------------------------------------------------------
 
     def _take(self, instance: Instance, move: Move) -> None:
+        self._changes += 1
         self._budget -= 1
         if self._budget < 0:
             chart = instance.chart
@@ -325,8 +343,7 @@ class Ensemble:
 
     def _leave(self, instance: Instance, state: model.State) -> None:
         for transition in state.transitions:
-            key = _timer(instance, transition)
-            if key in self._timers:
+            if transition.delay is not None and (key := _timer(instance, transition)) in self._timers:
                 del self._timers[key]
                 self._host.cancel_timer(key)
         self._perform_all(instance, state.exit)
@@ -336,21 +353,26 @@ class Ensemble:
         for child in state.children:
             instance.tries[child] = 0
         for transition in state.transitions:
-            key = _timer(instance, transition)
-            if transition.delay is not None and key not in self._timers:
+            if transition.delay is not None and (key := _timer(instance, transition)) not in self._timers:
                 running = timing.Running(transition.kind, transition.delay, self._event.moment.monotonic)
                 self._timers[key] = (instance, state, running)
                 self._arm(key)
         self._perform_all(instance, state.entry)
 
-    def _scene(self, number: int, tries: Counter[str] | None = None) -> Scene:
-        return Scene(self._host, self.leaves, number, self._event, tries or Counter())
+    def _scene(self, number: int) -> Scene:
+        return Scene(self._host, self.leaves, number, self._event, {})
 
-    def _ask(self, instance: Instance, transition: model.Transition) -> bool:
-        answer = bool(self._asks[id(transition)](self._scene(instance.number, instance.tries)))
-        if self._observer:
-            self._observer(instance.chart.name, transition, answer)
-        return answer
+    def _answering(self, chart: model.Chart, scene: Scene) -> Asked:
+        asks, observer = self._asks, self._observer
+        if observer is None:
+            return lambda transition: bool(asks[id(transition)](scene))
+
+        def ask(transition: model.Transition) -> bool:
+            answer = bool(asks[id(transition)](scene))
+            observer(chart.name, transition, answer)
+            return answer
+
+        return ask
 
     # -- actions and replies -----------------------------------------------------------------------------
 
@@ -374,7 +396,10 @@ class Ensemble:
             word.perform(self._host, instance.number, self._event, **arguments)
 
     def _arguments(self, instance: Instance, written: tuple[tuple[str, model.Value], ...]) -> dict[str, Any]:
-        scene = self._scene(instance.number, instance.tries)
+        if not written:
+            return {}
+        scene = instance.scene
+        scene.event = self._event
         return {name: self._values[id(value)](scene) for name, value in written}
 
     def _reply(self, instance: Instance, reply: model.Reply) -> None:

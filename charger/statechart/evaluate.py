@@ -57,11 +57,9 @@ class Evaluator:
         """The closure of a guard; `chart` is where it is written, None for index.yaml."""
         match expr:
             case model.And(parts=inner):
-                asks = tuple(self.expression(part, chart) for part in inner)
-                return lambda scene: all(ask(scene) for ask in asks)
+                return _both([self.expression(part, chart) for part in inner])
             case model.Or(parts=inner):
-                asks = tuple(self.expression(part, chart) for part in inner)
-                return lambda scene: any(ask(scene) for ask in asks)
+                return _either([self.expression(part, chart) for part in inner])
             case model.Not(part=part):
                 negated = self.expression(part, chart)
                 return lambda scene: not negated(scene)
@@ -175,6 +173,12 @@ class Evaluator:
             return [number for number in range(1, connectors) if inside(scene, number)]
 
         match how:
+            case "in" if len(places) == 1 and not places[0][2]:
+                ((name, leaves, _),) = places
+                return lambda scene: scene.leaves[name][0] in leaves
+            case "in" if len(places) == 1 and chart and "station" not in chart.scopes:
+                ((name, leaves, _),) = places
+                return lambda scene: scene.leaves[name][scene.here] in leaves
             case "in":
                 return lambda scene: inside(scene, scene.here)
             case "any":
@@ -187,3 +191,21 @@ class Evaluator:
                 return lambda scene: len(numbers(scene)) == 1
             case _:
                 return lambda scene: next(iter(numbers(scene)), None)
+
+
+def _both(asks: list[Ask]) -> Ask:
+    """All of them, asked from the left until one says no. Nested, since a loop costs more than its guards."""
+    first, *others = asks
+    if not others:
+        return first
+    rest = _both(others)
+    return lambda scene: first(scene) and rest(scene)
+
+
+def _either(asks: list[Ask]) -> Ask:
+    """Any of them, asked from the left until one says yes."""
+    first, *others = asks
+    if not others:
+        return first
+    rest = _either(others)
+    return lambda scene: first(scene) or rest(scene)

@@ -35,3 +35,7 @@ class Event:
     """Of an answer: which request it answers. Only the instance that asked hears it, while it still waits."""
     moment: Moment = Moment()
     """Stamped by the consumer of the queue, so that order and time agree."""
+
+    def at(self, moment: Moment) -> Event:
+        """The same at another moment."""
+        return Event(self.name, self.connector, self.fields, self.call, self.token, moment)

@@ -58,6 +58,8 @@ class Move:
 
 Asked: TypeAlias = Callable[[model.Transition], bool]
 """Answers the guard of a transition."""
+Path: TypeAlias = tuple[tuple[model.Transition, bool], ...]
+"""Guards asked, in order, and what they answered."""
 
 
 @dataclass(slots=True)
@@ -65,6 +67,8 @@ class _Question:
     """A node of a plan: one guard, and what follows either answer (None: not seen yet)."""
 
     transition: model.Transition
+    asked: Path
+    """The guards before this one, and their answers."""
     branches: dict[bool, _Question | _End | None]
 
 
@@ -78,11 +82,11 @@ class _Recorder:
     """What the slots talk to while the engine runs."""
 
     ask: Asked = lambda _transition: False
-    script: list[tuple[model.Transition, bool]] = field(default_factory=list)
+    script: Path = ()
     asked: list[tuple[model.Transition, bool]] = field(default_factory=list)
     parts: list[Exited | Entered | Taken] = field(default_factory=list)
 
-    def begin(self, ask: Asked, script: list[tuple[model.Transition, bool]]) -> None:
+    def begin(self, ask: Asked, script: Path) -> None:
         self.ask, self.script, self.asked, self.parts = ask, script, [], []
 
     def answer(self, transition: model.Transition) -> bool:
@@ -132,7 +136,7 @@ class Machine:
 
     def initial(self) -> Move:
         """The first entry."""
-        self._recorder.begin(lambda _transition: False, [])
+        self._recorder.begin(lambda _transition: False, ())
         self._engine = self._class()
         return Move(tuple(self._recorder.parts), self.chart.initial_leaf())
 
@@ -141,15 +145,18 @@ class Machine:
 
         An exception of `ask` passes through; nothing is remembered of such a step.
         """
-        node: _Question | _End | None = self._plans.get((leaf, key))
-        path: list[tuple[model.Transition, bool]] = []
+        node = self._plans.get((leaf, key))
+        if node is None:
+            return self._record(leaf, key, (), ask).move
         while isinstance(node, _Question):
             answer = ask(node.transition)
-            path.append((node.transition, answer))
-            node = node.branches[answer]
-        return (node or self._record(leaf, key, path, ask)).move
+            following = node.branches[answer]
+            if following is None:
+                return self._record(leaf, key, (*node.asked, (node.transition, answer)), ask).move
+            node = following
+        return node.move
 
-    def _record(self, leaf: str, key: str, path: list[tuple[model.Transition, bool]], ask: Asked) -> _End:
+    def _record(self, leaf: str, key: str, path: Path, ask: Asked) -> _End:
         """Let the engine decide a situation not seen before, and remember what it decided."""
         engine = self._engine or self._class()
         self._engine = None  # an engine that raised is thrown away
@@ -166,9 +173,10 @@ class Machine:
     def _graft(self, situation: tuple[str, str], end: _End) -> None:
         holder: dict[Any, Any] = self._plans
         slot: Any = situation
-        for transition, answer in self._recorder.asked:
+        for position, (transition, answer) in enumerate(self._recorder.asked):
             if holder.get(slot) is None:
-                holder[slot] = _Question(transition, {True: None, False: None})
+                before = tuple(self._recorder.asked[:position])
+                holder[slot] = _Question(transition, before, {True: None, False: None})
             holder, slot = holder[slot].branches, answer
         holder[slot] = end
 

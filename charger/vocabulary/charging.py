@@ -321,7 +321,7 @@ def transaction_begin(at: Situation, here: int, _event: Event) -> None:
         "meterStart": start,
         "timestamp": times.to_text(begun.started),
     }
-    at.queue.append(Message("StartTransaction", payload, begun.number, here))
+    at.queue.append(Message("StartTransaction", payload, begun.number, here), at.time)
     for key in ("StopTxnSampledData", "StopTxnAlignedData"):
         at.transactions.note(begun, _value(at, connector.reading, key, "Transaction.Begin", begun.started))
     connector.tag = connector.parent = None
@@ -347,27 +347,11 @@ def transaction_close(at: Situation, here: int, _event: Event) -> None:
     running = at.transactions.on(here)
     if running is None:
         return
-    ended_before = running.run != at.run  # the power went: nobody knows better than the last note
     reading = at.connectors[here].reading
-    energy = max(reading.energy, running.last_energy)
-    time = running.last_time if ended_before else at.time
-    final = replace(reading, energy=energy)
-    if ended_before:
-        final = Reading(energy, voltages=reading.voltages)
-    for key in ("StopTxnSampledData", "StopTxnAlignedData"):
-        at.transactions.note(running, _value(at, final, key, "Transaction.End", time))
-    payload: dict[str, Any] = {
-        "meterStop": metering.whole(energy),
-        "timestamp": times.to_text(time),
-        "reason": running.ending or "Other",
-    }
-    if running.stop_tag:
-        payload["idTag"] = running.stop_tag
-    notes = at.transactions.take_notes(running, at.configuration.number("StopTransactionMaxMeterValues", 100))
-    if notes:
-        payload["transactionData"] = notes
-    at.queue.append(Message("StopTransaction", payload, running.number, here))
-    at.transactions.close(running)
+    if running.run == at.run:
+        at.stop(running, reading, at.time)
+    else:  # the power went: nobody knows better than the last note
+        at.stop(running, Reading(reading.energy, voltages=reading.voltages), running.last_time)
 
 
 def _value(at: Situation, reading: Reading, key: str, context: str, time: float) -> dict[str, Any] | None:
@@ -385,7 +369,7 @@ def meter_report(at: Situation, here: int, event: Event, *, context: str) -> Non
     measurands = at.configuration.value(sampled_key) or [metering.ENERGY]
     value = metering.sampled(reading, measurands, context, time)
     payload = {"connectorId": here, "meterValue": [value]}
-    at.queue.append(Message("MeterValues", payload, running.number if running else None, here))
+    at.queue.append(Message("MeterValues", payload, running.number if running else None, here), at.time)
     if running:
         kept = "StopTxnAlignedData" if aligned else "StopTxnSampledData"
         at.transactions.note(running, _value(at, reading, kept, context, time))
@@ -403,7 +387,7 @@ def queue_waiting(at: Situation, _here: int, _event: Event) -> bool:
 
 @WORDS.fact("queue.transmissions", "number", STATION)
 def queue_transmissions(at: Situation, _here: int, _event: Event) -> int:
-    """How often the oldest message was transmitted."""
+    """How often the oldest message was transmitted in vain."""
     message = at.queue.first()
     return message.transmissions if message else 0
 
@@ -413,8 +397,7 @@ def queue_send(at: Situation, _here: int, _event: Event, *, token: int) -> None:
     """Transmit the oldest message; the transactionId is filled in now."""
     message = at.queue.first()
     if message:
-        at.queue.count_transmission()
-        at.call(token, message.action, at.queue.payload(message), "queue")
+        at.call(token, message.action, at.queue.payload(message), "queue", message.id)
 
 
 @WORDS.action("queue.remove", STATION)
@@ -423,10 +406,10 @@ def queue_remove(at: Situation, _here: int, _event: Event) -> None:
     at.queue.remove()
 
 
-@WORDS.action("queue.uncount", STATION)
-def queue_uncount(at: Situation, _here: int, _event: Event) -> None:
-    """The last transmission does not count: the link was gone."""
-    at.queue.count_transmission(-1)
+@WORDS.action("queue.count", STATION)
+def queue_count(at: Situation, _here: int, _event: Event) -> None:
+    """The oldest message was transmitted in vain."""
+    at.queue.count_transmission()
 
 
 @WORDS.action("queue.give_up", STATION)

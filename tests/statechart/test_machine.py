@@ -341,7 +341,7 @@ def test_an_engine_whose_guard_raised_is_not_used_again(tmp_path: Path) -> None:
 
 def test_a_memory_that_contradicts_the_library_is_a_defect(machine: Machine) -> None:
     other = replace(machine.chart.states["A"].transitions[0], description="of no chart")
-    machine._plans["A", "on choose"] = _Question(other, {True: None, False: None})
+    machine._plans["A", "on choose"] = _Question(other, (), {True: None, False: None})
     try:
         with pytest.raises(RuntimeError, match=r"the engine asked line \d+ out of order"):
             machine.step("A", "on choose", lambda _transition: True)

@@ -138,16 +138,31 @@ def test_the_id_is_filled_in_when_a_message_leaves(records: Records) -> None:
     assert queue.payload(stop) == {"meterStop": 5, "transactionId": 0}
 
 
-def test_transmissions_are_counted_and_taken_back(records: Records) -> None:
-    """Digest §1.5: never below 0."""
+def test_transmissions_in_vain_are_counted(records: Records) -> None:
+    """§3.7.1, digest §1.5: with the message, so that a power cut forgets none."""
     queue = Queue(records)
     queue.append(Message("MeterValues", {}))
     queue.count_transmission()
-    queue.count_transmission(-1)
-    queue.count_transmission(-1)
-    first = queue.first()
+    queue.count_transmission()
+    first = Queue(records).first()
     assert first is not None
-    assert first.transmissions == 0
+    assert first.transmissions == 2
+
+
+def test_every_message_has_an_id_of_its_own(records: Records) -> None:
+    """OCPP-J errata 3.1: also when the database was lost and the count begins anew."""
+    ids = set()
+    for count, time in ((records, 1.0), (Records(), 2.0)):
+        queue = Queue(count)
+        for _ in range(2):
+            queue.append(Message("MeterValues", {}), time)
+            first = queue.first()
+            assert first is not None
+            assert first.id is not None
+            assert len(first.id) == 36
+            ids.add(first.id)
+            queue.remove()
+    assert len(ids) == 4
 
 
 def test_a_stop_takes_the_id_of_its_transaction_with_it(records: Records) -> None:

@@ -119,7 +119,6 @@ def test_the_car_charges_again_after_a_new_card() -> None:
     assert rig.facts.transactions.on(1).number == 2
 
 
-@pytest.mark.xfail(strict=True, reason="nobody closes a transaction on a connector that station.yaml dropped")
 def test_a_connector_that_is_no_more_loses_no_transaction() -> None:
     """DESIGN §1: nothing is lost, though station.yaml has fewer connectors after the power cut."""
     before = Rig(2)
