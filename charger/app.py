@@ -7,6 +7,7 @@ wants to restart or somebody ends the program. Imports adapters; nothing imports
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import signal
 import zlib
@@ -81,6 +82,7 @@ class App:
             )
             self._listen_to_signals()
             self._driver.start()
+            gc.freeze()  # the charts stay for ever: no need to look through them again and again
             panel = asyncio.create_task(self._start_panel())
             panel.add_done_callback(self._panel_started)
             try:

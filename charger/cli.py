@@ -324,3 +324,5 @@ def _log(*, quiet: bool) -> None:
     root.addHandler(handler)
     root.setLevel(logging.WARNING if quiet else logging.INFO)
     logging.getLogger("websockets").setLevel(logging.WARNING)
+    # Nobody is told these, and looking them up costs more than the line (Python's logging howto).
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -110,6 +110,7 @@ class SimulatedHardware:
         self._lock_delay = lock_delay
         self._car_delay = car_delay
         self._register = register
+        self._kept = ""
         self._clock = clock
         self._post: Post = _nobody
         energies = _read(register, len(plans)) if register else [0.0] * len(plans)
@@ -383,12 +384,15 @@ class SimulatedHardware:
         if self._register is None:
             return
         text = "".join(f"{outlet.energy!r:>{_FIELD - 1}}\n" for outlet in self._outlets.values())
+        if text == self._kept:
+            return
         try:
             file = os.open(self._register, os.O_WRONLY | os.O_CREAT, 0o644)
             try:
                 os.pwrite(file, text.encode(), 0)
             finally:
                 os.close(file)
+            self._kept = text
         except OSError as error:
             _log.warning("the simulated meters cannot keep their registers: %s", error)
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from charger.statechart import model, timing
 from charger.statechart.evaluate import Ask, Evaluator, Scene
@@ -76,8 +76,7 @@ class Instance:
     """The count of changes at which it was last asked and did not move."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moved:
+class Moved(NamedTuple):
     """One move of one instance, for traces."""
 
     chart: str
@@ -234,7 +233,8 @@ class Ensemble:
         return self.moves
 
     def _hear(self, event: Event) -> None:
-        event = event.at(self._event.moment)
+        if event.moment is not self._event.moment:
+            event = event.at(self._event.moment)
         self._event = event
         self._changes += 1
         word = self._vocabulary.events.get(event.name)
@@ -282,9 +282,10 @@ class Ensemble:
         """Take this instance's own ``always`` until it rests."""
         moved = False
         instance.scene.event = self._event
+        machine = instance.machine
         while instance.rested != self._changes:
-            hears = instance.machine.hears(instance.leaf, "always")
-            move = instance.machine.step(instance.leaf, "always", instance.ask) if hears else None
+            hears = machine.hears(instance.leaf, "always")
+            move = machine.step(instance.leaf, "always", instance.ask) if hears else None
             if move is None:
                 instance.rested = self._changes
             else:
@@ -298,7 +299,8 @@ class Ensemble:
         while moved:
             moved = False
             for instance in self._instances:
-                moved = self._settle(instance) or moved
+                if instance.rested != self._changes:
+                    moved = self._settle(instance) or moved
 
     def _read_statuses(self) -> None:
         """The status of whoever rests in a state that has one; those passed through show nothing."""
