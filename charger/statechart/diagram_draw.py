@@ -94,8 +94,7 @@ def _read(layout: str) -> _Layout:
     graph: dict[str, Any] = json.loads(layout)
     _, _, width, height = _floats(graph["bb"])
     places = _Layout(width, height, {}, {}, {}, {})
-    if "lp" in graph:
-        places.headings[""] = _point(graph["lp"], height)
+    places.headings[""] = _point(graph["lp"], height)
     for thing in graph.get("objects", ()):
         if "bb" in thing:
             name = thing["name"].removeprefix("cluster_")
@@ -163,8 +162,7 @@ def _group(group: Group, places: _Layout) -> Iterator[str]:
 
 
 def _heading(group: Group, places: _Layout) -> Iterator[str]:
-    if group.text.lines:
-        yield from _centred(group.text, places.headings[group.name])
+    yield from _centred(group.text, places.headings[group.name])
 
 
 def _box(box: Box, places: _Layout) -> Iterator[str]:

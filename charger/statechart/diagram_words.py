@@ -105,5 +105,5 @@ def value_text(value: model.Value) -> str:
         case model.Between(start=start, end=end):
             clock = (f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (start, end))
             return f"clock.between({', '.join(clock)})"
-        case model.Name(name=name) | model.Capital(name=name):
-            return name
+        case _:
+            return value.name
