@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent / "charger"
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"stories"},
     {"app"},
     {"central", "hardware", "panel", "storage", "clock", "settings", "driver", "pictures"},
     {"settings_values"},

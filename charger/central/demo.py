@@ -336,7 +336,7 @@ class DemoCentralSystem:
             self._record(station.identity, "in", text, "")
             return None, ""
         if isinstance(frame, messages.Call):
-            answer = self._answer(frame)
+            answer = self.answer(frame)
             self._board.note(station.identity, frame.action, frame.payload, answer)
             self._record(station.identity, "in", text, frame.action)
             if answer is NO_ANSWER:
@@ -356,7 +356,8 @@ class DemoCentralSystem:
                 future.set_exception(CallError(frame.code, frame.description))
         return None, ""
 
-    def _answer(self, call: messages.Call) -> Any:
+    def answer(self, call: messages.Call) -> Any:
+        """What to say to a CALL: a payload, a `CallError`, or `NO_ANSWER`. A laboratory has its own."""
         if call.action not in self.answers:
             return CallError(messages.NOT_IMPLEMENTED)
         try:

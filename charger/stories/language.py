@@ -1,0 +1,392 @@
+"""The story language: YAML in, a `Story` out, and every mistake as a finding.
+
+A story is a list of steps: acts of the world (a plug, a card, a power cut), acts of the Central System (a
+CALL and the answer it must get), what the station must say, and how long it may take. docs/stories.md tells
+the whole language; `VERBS` below is it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from charger.central.messages import ACTIONS
+from charger.statechart import source
+from charger.statechart.findings import Finding, Mark, nearest
+
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)\Z")
+_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_KEY = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
+PATIENCE: Final = 10.0
+"""s that the station has to say what is expected, unless told otherwise."""
+FRAGMENTS: Final = "given"
+"""The folder, beside the folder of a story, with the situations that stories begin in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Duration:
+    """So many times a configuration key (in s), plus so many s."""
+
+    seconds: float = 0.0
+    key: str | None = None
+    times: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A message with the part of its payload that matters."""
+
+    mark: Mark
+    action: str
+    pattern: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One line of a story: a verb, what it is about, and the rest."""
+
+    mark: Mark
+    verb: str
+    what: Any
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a station must have for a story to say anything about it."""
+
+    cable: str | None = None
+    """``fixed`` or ``socket``."""
+    connectors: int = 1
+    keys: Mapping[str, str | None] = field(default_factory=dict)
+    """Keys it must offer; with the value that a read-only one must have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """A story, ready to be played."""
+
+    file: str
+    name: str
+    title: str = ""
+    profile: str = ""
+    source: str = ""
+    """Where this is required."""
+    needs: Needs = Needs()
+    configuration: Mapping[str, str] = field(default_factory=dict)
+    """Written by the Central System before the first step."""
+    steps: tuple[Step, ...] = ()
+
+
+class StoryError(Exception):
+    """A file that is no story. Carries its findings, and the texts they point into."""
+
+    def __init__(self, findings: list[Finding], sources: Mapping[str, str]) -> None:
+        self.findings = findings
+        self.sources = sources
+        super().__init__("\n".join(str(finding) for finding in findings))
+
+
+Read: TypeAlias = "Callable[[_Reader, source.Node], Any]"
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """How a step is written."""
+
+    read: Read
+    options: Mapping[str, Read] = field(default_factory=dict)
+
+
+def read_story(path: Path) -> Story:
+    """A story, with the situations that it is built on.
+
+    Raises:
+        StoryError: it cannot be understood.
+    """
+    reader = _Reader(path)
+    story = reader.story()
+    if reader.findings:
+        raise StoryError(sorted(reader.findings), reader.sources)
+    return story
+
+
+class _Reader:
+    """Reads one file, and the fragments it names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.findings: list[Finding] = []
+        self.sources: dict[str, str] = {}
+        self._within: list[Path] = []
+
+    def report(self, mark: Mark, rule: str, message: str) -> None:
+        """Something is wrong there."""
+        self.findings.append(Finding(mark, rule, message))
+
+    def _root(self, path: Path) -> source.Mapping | None:
+        text = source.read_file(path)
+        self.sources[text.file] = text.text
+        self.findings += text.findings
+        if isinstance(text.root, source.Mapping):
+            return text.root
+        if not text.findings:
+            self.report(Mark(text.file, 1, 1), "wrong-kind", "a story is a mapping that begins with 'story:'")
+        return None
+
+    def story(self) -> Story:
+        """The whole file."""
+        root = self._root(self.path)
+        name = self.path.stem
+        if root is None:
+            return Story(str(self.path), name)
+        found: dict[str, Any] = self._members(root, _STORY, "a story")
+        steps = found.pop("steps", ())
+        given = found.pop("given", ("booted",))
+        name = found.pop("story", name)
+        before = tuple(step for fragment in given for step in self._fragment(fragment, root.mark))
+        return Story(str(self.path), name, steps=(*before, *steps), **found)
+
+    def _fragment(self, name: str, mark: Mark) -> Iterator[Step]:
+        path = self.path.parent.parent / FRAGMENTS / f"{name}.yaml"
+        if not path.exists():
+            known = sorted(file.stem for file in path.parent.glob("*.yaml"))
+            self.report(mark, "unknown-situation", f"no situation '{name}'{nearest(name, known)}")
+            return
+        root = self._root(path)
+        if root is not None:
+            found = self._members(root, _FRAGMENT, "a situation")
+            for other in found.get("given", ()):
+                yield from self._fragment(other, root.mark)
+            yield from found.get("steps", ())
+
+    def _members(self, root: source.Mapping, known: Mapping[str, Read], what: str) -> dict[str, Any]:
+        found = {}
+        for key, node in root.items:
+            name = str(key.value)
+            if name not in known:
+                self.report(key.mark, "unknown-key", f"{what} has no '{name}'{nearest(name, known)}")
+            else:
+                found[name] = known[name](self, node)
+        return found
+
+    # -- values ------------------------------------------------------------------------------------------
+
+    def plain(self, node: source.Node) -> Any:
+        """The node as Python has it."""
+        match node:
+            case source.Mapping(items=items):
+                return {str(key.value): self.plain(value) for key, value in items}
+            case source.Sequence(items=items):
+                return [self.plain(item) for item in items]
+            case _:
+                return node.value
+
+    def text(self, node: source.Node) -> str:
+        """One text."""
+        if isinstance(node, source.Scalar):
+            return node.raw
+        self.report(node.mark, "wrong-kind", "a text should stand here")
+        return ""
+
+    def texts(self, node: source.Node) -> tuple[str, ...]:
+        """One text or a list of them."""
+        items = node.items if isinstance(node, source.Sequence) else (node,)
+        return tuple(self.text(item) for item in items)
+
+    def number(self, node: source.Node) -> int:
+        """A whole number, such as that of a connector."""
+        if (
+            isinstance(node, source.Scalar)
+            and isinstance(node.value, int)
+            and not isinstance(node.value, bool)
+        ):
+            return node.value
+        self.report(node.mark, "wrong-kind", "a whole number should stand here")
+        return 0
+
+    def truth(self, node: source.Node) -> bool:
+        """A yes or no."""
+        if isinstance(node, source.Scalar) and isinstance(node.value, bool):
+            return node.value
+        self.report(node.mark, "wrong-kind", "true or false should stand here")
+        return False
+
+    def pairs(self, node: source.Node) -> dict[str, Any]:
+        """A mapping."""
+        if isinstance(node, source.Mapping):
+            return dict(self.plain(node))
+        self.report(node.mark, "wrong-kind", "a mapping should stand here")
+        return {}
+
+    def duration(self, node: source.Node) -> Duration:
+        """``10s``, ``ConnectionTimeOut``, ``3 * MeterValueSampleInterval + 5s``."""
+        text = self.text(node)
+        key, times, seconds = None, 1.0, 0.0
+        for part in (part.strip() for part in text.split("+")):
+            factor, star, rest = part.partition("*")
+            if found := _DURATION.match(part):
+                seconds += float(found[1]) * _UNITS[found[2]]
+            elif star and factor.strip().isdigit() and _KEY.match(rest.strip()) and key is None:
+                key, times = rest.strip(), float(factor)
+            elif _KEY.match(part) and key is None:
+                key = part
+            else:
+                told = f"'{text}' is no duration: 10s, ConnectionTimeOut, or 3 * ConnectionTimeOut + 5s"
+                self.report(node.mark, "bad-duration", told)
+                break
+        return Duration(seconds, key, times)
+
+    def one_of(self, *words: str) -> Read:
+        """One of these words."""
+
+        def read(self: _Reader, node: source.Node) -> str:
+            text = self.text(node)
+            if text not in words:
+                hint = nearest(text, words) or f": one of {', '.join(words)}"
+                self.report(node.mark, "unknown-word", f"'{text}' cannot stand here{hint}")
+            return text
+
+        return read
+
+    def frame(self, node: source.Node) -> Frame:
+        """``Heartbeat``, or ``{StatusNotification: {status: Charging}}``."""
+        match node:
+            case source.Scalar():
+                return Frame(node.mark, self._action(node))
+            case source.Mapping(items=((key, value),)):
+                return Frame(node.mark, self._action(key), self.pairs(value))
+            case _:
+                self.report(node.mark, "wrong-kind", "one message should stand here: {Heartbeat: {}}")
+                return Frame(node.mark, "")
+
+    def _action(self, node: source.Scalar) -> str:
+        name = str(node.value)
+        if name not in ACTIONS:
+            told = f"OCPP 1.6 has no message '{name}'{nearest(name, ACTIONS)}"
+            self.report(node.mark, "unknown-message", told)
+        return name
+
+    def frames(self, node: source.Node) -> tuple[Frame, ...]:
+        """One message, or several in any order."""
+        items = node.items if isinstance(node, source.Sequence) else (node,)
+        return tuple(self.frame(item) for item in items)
+
+    def answers(self, node: source.Node) -> tuple[Any, ...]:
+        """The answer a CALL must get, or several of which one will do."""
+        items = node.items if isinstance(node, source.Sequence) else (node,)
+        return tuple(self.plain(item) for item in items)
+
+    def needs(self, node: source.Node) -> Needs:
+        """What a station must have."""
+        known: dict[str, Read] = {
+            "cable": self.one_of("fixed", "socket"),
+            "connectors": _Reader.number,
+            "keys": _Reader._keys,
+        }
+        if not isinstance(node, source.Mapping):
+            self.report(node.mark, "wrong-kind", f"a mapping should stand here: {', '.join(known)}")
+            return Needs()
+        return Needs(**self._members(node, known, "'needs'"))
+
+    def _keys(self, node: source.Node) -> dict[str, str | None]:
+        if isinstance(node, source.Mapping):
+            return {str(key.value): self.text(value) for key, value in node.items}
+        return dict.fromkeys(self.texts(node))
+
+    def configuration(self, node: source.Node) -> dict[str, str]:
+        """Keys and their values."""
+        if isinstance(node, source.Mapping):
+            return {str(key.value): self.text(value) for key, value in node.items}
+        self.report(node.mark, "wrong-kind", "a mapping should stand here")
+        return {}
+
+    # -- steps -------------------------------------------------------------------------------------------
+
+    def steps(self, node: source.Node) -> tuple[Step, ...]:
+        """What happens, in order."""
+        if not isinstance(node, source.Sequence):
+            self.report(node.mark, "wrong-kind", "a list of steps should stand here")
+            return ()
+        return tuple(step for item in node.items for step in self._step(item))
+
+    def _step(self, node: source.Node) -> Iterator[Step]:
+        if not isinstance(node, source.Mapping):
+            self.report(node.mark, "wrong-kind", "a step is a mapping: - plug: 1")
+            return
+        (key, value), *rest = node.items
+        name = str(key.value)
+        verb = VERBS.get(name)
+        if verb is None:
+            self.report(key.mark, "unknown-step", f"no step begins with '{name}'{nearest(name, VERBS)}")
+            return
+        if name == "do":
+            yield from self._fragment(self.text(value), value.mark)
+            return
+        what = verb.read(self, value)
+        options = {}
+        for word, option in rest:
+            read = verb.options.get(str(word.value))
+            if read is None:
+                told = f"'{name}' has no '{word.value}'{nearest(str(word.value), verb.options)}"
+                self.report(word.mark, "unknown-key", told)
+            else:
+                options[str(word.value)] = read(self, option)
+        yield Step(key.mark, name, what, options)
+
+
+def _words(*words: str) -> Read:
+    return lambda reader, node: str(reader.one_of(*words)(reader, node))
+
+
+_AT: Final[dict[str, Read]] = {"at": _Reader.number}
+_WHEN: Final[dict[str, Read]] = {"after": _Reader.duration, "within": _Reader.duration}
+VERBS: Final[dict[str, Verb]] = {
+    "plug": Verb(_Reader.number),
+    "unplug": Verb(_Reader.number, {"side": _words("ev", "both")}),
+    "ev": Verb(_words("ready", "suspended"), _AT),
+    "swipe": Verb(_Reader.text, _AT),
+    "fault": Verb(_Reader.text, {**_AT, "info": _Reader.text}),
+    "repair": Verb(_Reader.number),
+    "lock": Verb(_words("stuck", "free"), _AT),
+    "network": Verb(_words("down", "up")),
+    "power": Verb(_words("off", "on")),
+    "central": Verb(_Reader.pairs),
+    "call": Verb(_Reader.frame, {"answer": _Reader.answers, "within": _Reader.duration}),
+    "expect": Verb(_Reader.frames, {**_WHEN, "maybe": _Reader.frames}),
+    "boots": Verb(_Reader.plain, {**_WHEN, "maybe": _Reader.frames}),
+    "nothing": Verb(_Reader.duration, {"of": _Reader.texts}),
+    "wait": Verb(_Reader.duration),
+    "samples": Verb(
+        _Reader.number,
+        {
+            **_AT,
+            "every": _Reader.duration,
+            "context": _Reader.texts,
+            "measurands": _Reader.text,
+            "aligned": _Reader.truth,
+            "within": _Reader.duration,
+        },
+    ),
+    "do": Verb(_Reader.text),
+}
+"""What a step may begin with, and what else it may say."""
+
+_FRAGMENT: Final[dict[str, Read]] = {
+    "description": _Reader.text,
+    "given": _Reader.texts,
+    "steps": _Reader.steps,
+}
+_STORY: Final[dict[str, Read]] = {
+    "story": _Reader.text,
+    "title": _Reader.text,
+    "profile": _words("Core", "RemoteTrigger"),
+    "source": _Reader.text,
+    "needs": _Reader.needs,
+    "configuration": _Reader.configuration,
+    "given": _Reader.texts,
+    "steps": _Reader.steps,
+}

@@ -1,0 +1,472 @@
+"""Plays a story on a stage, and says where it went another way than told.
+
+The stage is the world: a whole station in virtual time (`virtual.py`) or a process behind a socket
+(`real.py`). The player is the laboratory: it acts, answers as the Central System, and looks at every frame.
+Beyond what a story expects it holds each frame against what always holds (schema, ids, transactions).
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Final, Protocol
+
+from charger.central import messages
+from charger.functions import times
+from charger.statechart.findings import Mark
+from charger.stories.language import PATIENCE, Duration, Frame, Step, Story
+from charger.stories.match import UnknownNameError, filled, mismatch
+
+UNASKED: Final = frozenset({"Heartbeat", "MeterValues"})
+"""May come at any time; looked at only where a story asks for them."""
+BOOT_PATIENCE: Final = 20.0
+"""s from power to the last StatusNotification."""
+NAMES: Final = {"tag": "04A1B2C3", "other": "04D4E5F6", "stranger": "04FFFFFF", "group": "GROUP-1"}
+"""What ``$tag`` and the others are, unless a story learns otherwise."""
+SILENCE: Final = object()
+"""The Central System does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """A CALL of the station, as it arrived."""
+
+    at: float
+    """Seconds on the stage's clock."""
+    id: str
+    action: str
+    payload: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.action} {json.dumps(dict(self.payload), ensure_ascii=False)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What became of a CALL of ours: a payload, or an error code."""
+
+    at: float
+    payload: Mapping[str, Any] | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A CALLERROR that the Central System answers."""
+
+    code: str
+
+
+Ears = Callable[[Heard], Any]
+"""Told every CALL; gives the payload of the answer, a `Refusal`, or `SILENCE`."""
+
+
+class Stage(Protocol):
+    """A world with a station in it."""
+
+    connectors: int
+    ears: Ears
+
+    def now(self) -> float:
+        """Seconds that passed; never jumps."""
+
+    def wall(self) -> float:
+        """Epoch s."""
+
+    def setting(self, key: str) -> float:
+        """The number that the station has for a configuration key."""
+
+    def power(self, on: bool) -> None:
+        """Give the station power, or cut it off."""
+
+    def network(self, up: bool) -> None:
+        """Let it reach the Central System, or not."""
+
+    def act(self, act: str, connector: int | None, body: Mapping[str, Any]) -> None:
+        """Do something to the simulated hardware.
+
+        Raises:
+            ValueError: it cannot be done now.
+        """
+
+    def call(self, action: str, payload: Mapping[str, Any]) -> Callable[[], Answered | None]:
+        """Send a CALL; what is given back tells the answer, once there is one.
+
+        Raises:
+            ConnectionError: the station is not connected.
+        """
+
+    def wait(self, seconds: float, done: Callable[[], bool]) -> bool:
+        """Let time pass until something is done, at most so long; whether it is."""
+
+
+class StoryFailed(Exception):
+    """It went another way. The text says where, what and how."""
+
+
+@dataclass(slots=True)
+class Measured:
+    """Times of one story, s."""
+
+    triggered: float = 0.0
+    """The longest from an act, or a frame, to a message that had to follow; restarts not counted."""
+    response: float = 0.0
+    """The longest from a CALL to its answer."""
+    remote_start: float | None = None
+    """The longest of RemoteStartTransaction."""
+
+
+@dataclass(slots=True)
+class Played:
+    """How a story went."""
+
+    story: Story
+    failure: str | None = None
+    skipped: str | None = None
+    """Why it says nothing about this station."""
+    duration: float = 0.0
+    """s on the stage's clock."""
+    measured: Measured = field(default_factory=Measured)
+    log: list[str] = field(default_factory=list)
+    """Acts and frames, line by line."""
+
+
+def play(story: Story, stage: Stage) -> Played:
+    """Play one story on a fresh stage."""
+    return _Player(story, stage).play()
+
+
+class _Player:
+    def __init__(self, story: Story, stage: Stage) -> None:
+        self._story = story
+        self._stage = stage
+        self._played = Played(story)
+        self._names: dict[str, Any] = dict(NAMES)
+        self._waiting: deque[Heard] = deque()
+        self._answers: dict[str, Any] = {}
+        self._ids: set[str] = set()
+        self._transactions: dict[int, Heard] = {}
+        self._next = 1001
+        self._wrong: str | None = None
+        self._since = 0.0
+        """When the last act was done, or the last expected frame came."""
+        self._restarted = False
+        stage.ears = self._hear
+
+    def play(self) -> Played:
+        stage, played = self._stage, self._played
+        begun = self._since = stage.now()
+        configured = not self._story.configuration
+        try:
+            for step in self._story.steps:
+                self._step(step)
+                if step.verb == "boots" and not configured:
+                    configured = True
+                    self._configure(step.mark)
+            if not configured:
+                self._configure(Mark(self._story.file, 1, 1))
+        except StoryFailed as failed:
+            played.failure = str(failed)
+        played.duration = stage.now() - begun
+        return played
+
+    def _step(self, step: Step) -> None:
+        self._note(f"{step.verb} {'' if step.verb in ('expect', 'call') else step.what}".rstrip())
+        try:
+            getattr(self, f"_{step.verb}")(step)
+        except (ValueError, ConnectionError, UnknownNameError) as error:
+            self._fail(step.mark, f"'{step.verb}' cannot be done: {error}")
+        self._check(step.mark)
+
+    def _fail(self, mark: Mark, why: str) -> None:
+        recent = "\n".join(f"    {line}" for line in self._played.log[-12:])
+        raise StoryFailed(f"{mark.file}:{mark.line}: {why}\n  what happened before:\n{recent}")
+
+    def _check(self, mark: Mark) -> None:
+        if self._wrong:
+            self._fail(mark, self._wrong)
+
+    def _note(self, text: str) -> None:
+        self._played.log.append(f"{self._stage.now():9.2f}  {text}")
+
+    def _configure(self, mark: Mark) -> None:
+        for key, value in self._story.configuration.items():
+            answer = self._ask("ChangeConfiguration", {"key": key, "value": value}, mark)
+            if answer.payload != {"status": "Accepted"}:
+                self._fail(mark, f"{key} cannot be set to '{value}': {answer.payload or answer.error}")
+        self._since = self._stage.now()
+
+    # -- the Central System ------------------------------------------------------------------------------
+
+    def _hear(self, heard: Heard) -> Any:
+        self._note(f"<- {heard}")
+        self._wrong = self._wrong or self._breach(heard)
+        self._waiting.append(heard)
+        scripted = self._answers.get(heard.action, {})
+        if scripted == "silence":
+            return SILENCE
+        if isinstance(scripted, dict) and set(scripted) == {"error"}:
+            return Refusal(str(scripted["error"]))
+        return {**self._usual(heard), **filled(scripted, self._names)}
+
+    def _usual(self, heard: Heard) -> dict[str, Any]:
+        now = times.to_text(self._stage.wall())
+        match heard.action:
+            case "BootNotification":
+                return {"status": "Accepted", "currentTime": now, "interval": 300}
+            case "Heartbeat":
+                return {"currentTime": now}
+            case "Authorize":
+                return {"idTagInfo": {"status": "Accepted"}}
+            case "StartTransaction":
+                self._names["tx"] = self._next
+                self._transactions[self._next] = heard
+                self._next += 1
+                return {"transactionId": self._names["tx"], "idTagInfo": {"status": "Accepted"}}
+            case "DataTransfer":
+                return {"status": "Accepted"}
+            case _:
+                return {}
+
+    def _breach(self, heard: Heard) -> str | None:
+        """What holds of every frame, whatever the story."""
+        if fault := messages.find_fault(heard.action, dict(heard.payload)):
+            return f"{heard} breaks its schema: {fault}"
+        if heard.id in self._ids:
+            return f"{heard} has the id of an earlier message: {heard.id}"
+        self._ids.add(heard.id)
+        if heard.action == "StopTransaction":
+            return self._stop_breach(heard)
+        return None
+
+    def _stop_breach(self, heard: Heard) -> str | None:
+        begun = self._transactions.pop(heard.payload["transactionId"], None)
+        if begun is None:
+            return f"{heard} stops a transaction that does not run"
+        if heard.payload["meterStop"] < begun.payload["meterStart"]:
+            return f"{heard}: the meter ran backwards from {begun.payload['meterStart']} Wh"
+        if heard.payload["timestamp"] < begun.payload["timestamp"]:
+            return f"{heard} is stamped before its start, {begun.payload['timestamp']}"
+        return None
+
+    def _ask(self, action: str, payload: Mapping[str, Any], mark: Mark, within: float = PATIENCE) -> Answered:
+        self._note(f"-> {action} {json.dumps(dict(payload), ensure_ascii=False)}")
+        asked, before = self._stage.now(), len(self._waiting)
+        answer_of = self._stage.call(action, payload)
+        self._stage.wait(within, lambda: answer_of() is not None)
+        answer = answer_of()
+        if answer is None:
+            self._fail(mark, f"no answer to {action} within {within:g} s")
+            raise AssertionError
+        told = answer.error or json.dumps(dict(answer.payload or {}), ensure_ascii=False)
+        self._note(f"<= {told}")
+        for heard in list(self._waiting)[before:]:
+            if heard.at < answer.at and heard.action not in UNASKED:
+                self._fail(mark, f"{heard.action} came before the answer to {action}")
+        measured, took = self._played.measured, answer.at - asked
+        measured.response = max(measured.response, took)
+        if action == "RemoteStartTransaction":
+            measured.remote_start = max(measured.remote_start or 0.0, took)
+        return answer
+
+    # -- acts --------------------------------------------------------------------------------------------
+
+    def _act(self, act: str, connector: int | None, **body: Any) -> None:
+        self._stage.act(act, connector, body)
+        self._since, self._restarted = self._stage.now(), False
+
+    def _plug(self, step: Step) -> None:
+        self._act("plug", step.what)
+
+    def _unplug(self, step: Step) -> None:
+        self._act("unplug", step.what, **({"side": "ev"} if step.options.get("side") == "ev" else {}))
+
+    def _ev(self, step: Step) -> None:
+        self._act("ev", step.options.get("at", 1), state=step.what)
+
+    def _swipe(self, step: Step) -> None:
+        reader = {"connector": step.options["at"]} if "at" in step.options else {}
+        self._act("swipe", None, id_tag=filled(step.what, self._names), **reader)
+
+    def _fault(self, step: Step) -> None:
+        body = {"error_code": step.what, "info": step.options.get("info", "")}
+        self._act("fault", step.options.get("at", 1), **body)
+
+    def _repair(self, step: Step) -> None:
+        self._act("clear_fault", step.what)
+
+    def _lock(self, step: Step) -> None:
+        self._act("lock", step.options.get("at", 1), fail=step.what == "stuck")
+
+    def _network(self, step: Step) -> None:
+        self._stage.network(step.what == "up")
+        self._since, self._restarted = self._stage.now(), True
+
+    def _power(self, step: Step) -> None:
+        self._stage.power(step.what == "on")
+        self._since, self._restarted = self._stage.now(), True
+
+    def _central(self, step: Step) -> None:
+        for action, answer in step.what.items():
+            if answer is None:
+                self._answers.pop(action, None)
+            else:
+                self._answers[action] = answer
+
+    def _call(self, step: Step) -> None:
+        frame: Frame = step.what
+        within = self._seconds(step.options.get("within"), PATIENCE)
+        answer = self._ask(frame.action, filled(dict(frame.pattern), self._names), step.mark, within)
+        self._since, self._restarted = self._stage.now(), frame.action == "Reset"
+        wanted = step.options.get("answer", ())
+        if wanted and not any(self._suits(one, answer) for one in wanted):
+            told = " or ".join(json.dumps(one, ensure_ascii=False) for one in wanted)
+            got = answer.error or json.dumps(dict(answer.payload or {}), ensure_ascii=False)
+            self._fail(step.mark, f"{frame.action} was answered {got}, not {told}")
+
+    def _suits(self, wanted: Any, answer: Answered) -> bool:
+        if isinstance(wanted, dict) and set(wanted) == {"error"}:
+            return answer.error is not None and wanted["error"] in ("any", answer.error)
+        return answer.payload is not None and mismatch(wanted, answer.payload, self._names) is None
+
+    # -- what the station says ---------------------------------------------------------------------------
+
+    def _seconds(self, duration: Duration | None, missing: float) -> float:
+        if duration is None:
+            return missing
+        value = self._stage.setting(duration.key) if duration.key else 0.0
+        return duration.seconds + duration.times * value
+
+    def _expect(self, step: Step) -> None:
+        self._await(step, list(step.what), PATIENCE)
+
+    def _boots(self, step: Step) -> None:
+        self._restarted = True
+        told = step.what if isinstance(step.what, dict) else {"others": step.what}
+        self._await(step, [Frame(step.mark, "BootNotification")], BOOT_PATIENCE)
+        wanted = []
+        for number in range(self._stage.connectors + 1):
+            status = told.get(str(number), told.get("others", "Available"))
+            pattern = {"connectorId": number, "status": status}
+            wanted.append(Frame(step.mark, "StatusNotification", pattern))
+        self._await(step, wanted, BOOT_PATIENCE)
+
+    def _await(self, step: Step, wanted: list[Frame], patience: float) -> None:
+        """These frames and no other, in any order; those of `maybe` may come among them."""
+        maybe = list(step.options.get("maybe", ()))
+        within = self._seconds(step.options.get("within"), patience)
+        earliest = self._since + self._seconds(step.options.get("after"), 0.0)
+        until = self._since + within
+        while wanted:
+            self._stage.wait(max(0.0, until - self._stage.now()), lambda: bool(self._waiting))
+            self._check(step.mark)
+            if not self._waiting or self._waiting[0].at > until:
+                names = ", ".join(_told(frame) for frame in wanted)
+                self._fail(step.mark, f"expected {names} within {within:g} s, and nothing came")
+            heard = self._waiting.popleft()
+            if self._one_of(maybe, heard):
+                continue
+            if not self._one_of(wanted, heard):
+                if heard.action not in UNASKED:
+                    self._fail(step.mark, f"expected {self._why(wanted, heard)}\n  and got {heard}")
+                continue
+            if heard.at < earliest - _TOLERANCE:
+                early = earliest - heard.at
+                self._fail(step.mark, f"{heard.action} came {early:.1f} s too early")
+            self._took(heard.at)
+
+    def _took(self, at: float) -> None:
+        if not self._restarted:
+            measured = self._played.measured
+            measured.triggered = max(measured.triggered, at - self._since)
+        self._since = max(self._since, at)
+
+    def _one_of(self, frames: list[Frame], heard: Heard) -> bool:
+        for frame in frames:
+            same = frame.action == heard.action
+            if same and mismatch(dict(frame.pattern), heard.payload, self._names) is None:
+                frames.remove(frame)
+                return True
+        return False
+
+    def _why(self, wanted: list[Frame], heard: Heard) -> str:
+        def told(frame: Frame) -> str:
+            if frame.action != heard.action:
+                return _told(frame)
+            return f"{_told(frame)} ({mismatch(dict(frame.pattern), heard.payload, dict(self._names))})"
+
+        return ", ".join(map(told, wanted))
+
+    def _nothing(self, step: Step) -> None:
+        forbidden = step.options.get("of")
+
+        def unwanted() -> Heard | None:
+            return next(
+                (
+                    heard
+                    for heard in self._waiting
+                    if (heard.action in forbidden if forbidden else heard.action not in UNASKED)
+                ),
+                None,
+            )
+
+        self._stage.wait(self._seconds(step.what, 0.0), lambda: unwanted() is not None)
+        if heard := unwanted():
+            self._fail(step.mark, f"nothing was expected, and {heard} came")
+        self._since = self._stage.now()
+
+    def _wait(self, step: Step) -> None:
+        self._stage.wait(self._seconds(step.what, 0.0), lambda: False)
+        self._since = self._stage.now()
+
+    def _samples(self, step: Step) -> None:
+        """So many MeterValues of a connector, evenly spaced."""
+        options = step.options
+        stamps: list[float] = []
+        every = self._seconds(options["every"], 0.0)
+        number = options.get("at", 1)
+        until = self._stage.now() + self._seconds(options.get("within"), (step.what + 1) * every + PATIENCE)
+        while len(stamps) < step.what:
+            self._stage.wait(max(0.0, until - self._stage.now()), lambda: bool(self._waiting))
+            self._check(step.mark)
+            if not self._waiting:
+                self._fail(step.mark, f"expected {step.what} MeterValues, and {len(stamps)} came")
+            heard = self._waiting.popleft()
+            if heard.action != "MeterValues" and heard.action not in UNASKED:
+                self._fail(step.mark, f"expected MeterValues, and got {heard}")
+            if heard.action != "MeterValues" or heard.payload["connectorId"] != number:
+                continue
+            if why := self._sample_breach(heard, options):
+                self._fail(step.mark, f"{heard}: {why}")
+            stamps.append(times.to_seconds(heard.payload["meterValue"][0]["timestamp"]) or 0.0)
+        gaps = [later - earlier for earlier, later in pairwise(stamps)]
+        if any(abs(gap - every) > _TOLERANCE for gap in gaps):
+            told = ", ".join(f"{gap:.1f}" for gap in gaps)
+            self._fail(step.mark, f"the samples are {told} s apart, not {every:g}")
+        if options.get("aligned") and any(stamp % every for stamp in stamps):
+            self._fail(step.mark, f"the samples are not aligned to {every:g} s")
+        self._since = self._stage.now()
+
+    def _sample_breach(self, heard: Heard, options: Mapping[str, Any]) -> str | None:
+        values = heard.payload["meterValue"][0]["sampledValue"]
+        contexts = options.get("context", ("Sample.Periodic", "absent"))
+        wrong = [value for value in values if value.get("context", "absent") not in contexts]
+        if wrong:
+            return f"the context is {wrong[0].get('context')}"
+        wanted = str(options.get("measurands", "Energy.Active.Import.Register")).split(",")
+        named = {value.get("measurand", "Energy.Active.Import.Register") for value in values}
+        missing = [measurand for measurand in wanted if measurand.strip() not in named]
+        return f"{', '.join(missing)} is missing" if missing else None
+
+
+_TOLERANCE: Final = 1.5
+"""s by which a clock, or a process on a busy machine, may be off."""
+
+
+def _told(frame: Frame) -> str:
+    if not frame.pattern:
+        return frame.action
+    return f"{frame.action} {json.dumps(dict(frame.pattern), ensure_ascii=False)}"
