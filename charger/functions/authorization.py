@@ -58,14 +58,14 @@ class Cache:
         found = self._records.get("cache", tag.casefold()) if tag else None
         return TagInfo(**found).at(now) if found else None
 
-    def learn(self, info: TagInfo) -> None:
-        """Remember the newest word of the Central System."""
+    def learn(self, info: TagInfo, now: float) -> None:
+        """Remember the newest word of the Central System, heard at epoch `now`."""
         key = info.tag.casefold()
         known = self._records.get("cache", key)
         if known and TagInfo(**known | {"order": 0}) == replace(info, order=0):
             return  # nothing new: nothing to write
         if not known and self._records.size("cache") >= CACHE_SIZE:
-            self._evict()
+            self._evict(now)
         self._records.put("cache", key, as_fact(replace(info, order=self._records.count("cache"))))
 
     def clear(self) -> None:
@@ -73,7 +73,7 @@ class Cache:
         for key in self._records.keys("cache"):
             self._records.put("cache", key, None)
 
-    def _evict(self) -> None:
-        entries = [(key, TagInfo(**value)) for key, value in self._records.items("cache")]
+    def _evict(self, now: float) -> None:
+        entries = [(key, TagInfo(**value).at(now)) for key, value in self._records.items("cache")]
         key, _ = min(entries, key=lambda entry: (entry[1].status == "Accepted", entry[1].order))
         self._records.put("cache", key, None)

@@ -15,7 +15,7 @@ from charger.functions import metering
 from charger.functions.records import Records
 
 _PHASE_ITEM = re.compile(r"\s*(?:(\d+)\.)?(NotApplicable|Unknown|RST|RTS|SRT|STR|TRS|TSR)\s*\Z")
-_WHOLE = re.compile(r"\s*\+?[0-9]{1,9}\s*\Z")
+_WHOLE = re.compile(r"\s*[0-9]{1,9}\s*\Z")
 
 Type = Literal["bool", "int", "list", "text"]
 
@@ -125,7 +125,9 @@ def _keys() -> tuple[Key, ...]:
             optional=True,
         ),
         Key("StopTransactionOnInvalidId", "bool", "true", "A refused tag ends its transaction."),
-        Key("SupportedFeatureProfiles", "list", "Core", "Profiles of OCPP 1.6.", writable=False),
+        Key(
+            "SupportedFeatureProfiles", "list", "Core,RemoteTrigger", "Profiles of OCPP 1.6.", writable=False
+        ),
         Key("SupportedFeatureProfilesMaxLength", "int", "6", "Items.", writable=False, optional=True),
         Key("TransactionMessageAttempts", "int", "3", "Transmissions before giving up.", low=1),
         Key("TransactionMessageRetryInterval", "int", "60", "Times transmissions made, s.", unit="s"),

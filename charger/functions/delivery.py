@@ -13,6 +13,8 @@ from uuid import NAMESPACE_OID, uuid5
 
 from charger.functions.records import Records, as_fact
 
+MOST_SAMPLES = 5000
+"""MeterValues that may wait: three days of one a minute. Beyond, every second one goes (errata 3.14)."""
 GIVEN_UP = -1
 """The transactionId of a transaction whose start was never answered (errata 3.18)."""
 
@@ -37,12 +39,24 @@ class Queue:
 
     def __init__(self, records: Records) -> None:
         self._records = records
+        self._samples = sum(value["action"] == "MeterValues" for _, value in records.items("message"))
 
     def append(self, message: Message, time: float = 0.0) -> None:
         """Put it at the end. The time (epoch s) makes its id one of its own should the database be lost."""
         number = self._records.count("message")
         message = replace(message, id=str(uuid5(NAMESPACE_OID, f"{number}/{time!r}")))
         self._records.put("message", f"{number:012}", as_fact(message))
+        self._samples += message.action == "MeterValues"
+        if self._samples > MOST_SAMPLES:
+            self._thin()
+
+    def _thin(self) -> None:
+        """Drop every second MeterValues, never a start or a stop, nor what may be under way."""
+        _, *behind = self._records.items("message")
+        samples = [key for key, value in behind if value["action"] == "MeterValues"]
+        for key in samples[::2]:
+            self._records.put("message", key, None)
+        self._samples -= len(samples[::2])
 
     def first(self) -> Message | None:
         """The oldest, or None."""
@@ -65,6 +79,7 @@ class Queue:
         key, message = self._first_key(), self.first()
         if key and message:
             self._records.put("message", key, None)
+            self._samples -= message.action == "MeterValues"
             if message.action == "StopTransaction":
                 self._records.put("bound", str(message.transaction), None)
 

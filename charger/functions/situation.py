@@ -232,13 +232,25 @@ class Situation:
             energy = self.connectors[number].reading.energy
             self.transactions.put(replace(running, last_time=self.time, last_energy=energy))
 
+    def keep(self, running: Transaction, value: dict[str, Any] | None) -> None:
+        """Keep a MeterValue, if there is one, for the transactionData of a transaction."""
+        self.transactions.note(running, value, self._most_notes)
+
+    @property
+    def _most_notes(self) -> int:
+        return self.configuration.number("StopTransactionMaxMeterValues", 100)
+
     def stop(self, running: Transaction, reading: Reading, time: float) -> None:
-        """Put the StopTransaction of a transaction into the queue, and take it off the record."""
+        """Put the StopTransaction of a transaction into the queue, and take it off the record.
+
+        A clock that was set back does not let it end before it began.
+        """
+        time = max(time, running.started)
         energy = max(reading.energy, running.last_energy)
         final = replace(reading, energy=energy)
         for key in ("StopTxnSampledData", "StopTxnAlignedData"):
             value = metering.sampled(final, self.configuration.value(key), "Transaction.End", time)
-            self.transactions.note(running, value)
+            self.keep(running, value)
         payload: dict[str, Any] = {
             "meterStop": metering.whole(energy),
             "timestamp": times.to_text(time),
@@ -246,8 +258,7 @@ class Situation:
         }
         if running.stop_tag:
             payload["idTag"] = running.stop_tag
-        most = self.configuration.number("StopTransactionMaxMeterValues", 100)
-        if notes := self.transactions.take_notes(running, most):
+        if notes := self.transactions.take_notes(running, self._most_notes):
             payload["transactionData"] = notes
         self.queue.append(Message("StopTransaction", payload, running.number, running.connector), time)
         self.transactions.close(running)
@@ -265,7 +276,7 @@ class Situation:
     def learn(self, info: TagInfo) -> None:
         """The Central System said something about a tag."""
         if self.configuration.value("AuthorizationCacheEnabled"):
-            self.cache.learn(info)
+            self.cache.learn(info, self.time)
 
     # -- status and light --------------------------------------------------------------------------------
 
@@ -287,12 +298,18 @@ class Situation:
                 self.show(number, connector.looks.get(status, connector.look))
 
     def rested(self) -> None:
-        """A text without a change of status to go with is told by itself."""
+        """A text, or another fault, without a change of status to go with is told by itself."""
         for number, notices in self.notices.items():
-            if notices.urgent:
+            if notices.urgent or self._another_fault(number, notices.latest):
                 notices.add(self.notice(number))
                 fields = {"status": self.charts.status(number)}
                 self.charts.post(Event("status.changed", number, fields, moment=self.now))
+
+    def _another_fault(self, number: int, latest: Notice | None) -> bool:
+        if latest is None or latest.status != "Faulted" or self.charts.status(number) != "Faulted":
+            return False
+        now = self.notice(number)
+        return (now.error, now.info) != (latest.error, latest.info)
 
     def show(self, number: int, look: str) -> None:
         """Light the lamp of a connector; nothing when it looks so already."""

@@ -18,6 +18,8 @@ class Notice:
     info: str = ""
     time: float = 0.0
     """Epoch s."""
+    asked: bool = False
+    """Told though it is known: the Central System asked for it."""
 
 
 @dataclass(slots=True)
@@ -29,6 +31,8 @@ class Notices:
     """The last one that the Central System has taken."""
     info: str = ""
     """Goes with the next change."""
+    latest: Notice | None = None
+    """The last one added."""
     urgent: bool = False
     """The info is told in this step, with a change or without one."""
 
@@ -36,6 +40,7 @@ class Notices:
         """Something to tell."""
         self.waiting.append(replace(notice, info=notice.info or self.info))
         self.info, self.urgent = "", False
+        self.latest = self.waiting[-1]
 
     def collapse(self, now: float) -> None:
         """Only the newest counts, as of `now` (epoch s); nothing when it was told already."""
@@ -46,10 +51,11 @@ class Notices:
         self.waiting = [] if known else [newest]
 
     def tell(self) -> Notice | None:
-        """The one to send next."""
+        """The one to send next. Until it is taken, nobody knows what the Central System knows."""
+        self.told = None
         return self.waiting[0] if self.waiting else None
 
     def told_one(self) -> None:
         """It has been taken."""
         if self.waiting:
-            self.told = self.waiting.pop(0)
+            self.told = replace(self.waiting.pop(0), asked=False)

@@ -78,16 +78,24 @@ class Transactions:
         found: dict[str, Any] = self._records.get("session", str(connector)) or {}
         return found
 
-    def note(self, transaction: Transaction, value: dict[str, Any] | None) -> None:
-        """Keep a MeterValue for transactionData."""
-        if value:
-            key = f"{transaction.number:09}/{self._records.count('reading'):09}"
-            self._records.put("reading", key, value)
+    def note(self, transaction: Transaction, value: dict[str, Any] | None, most: int) -> None:
+        """Keep a MeterValue for transactionData; of more than twice `most` every second one goes."""
+        if not value:
+            return
+        key = f"{transaction.number:09}/{self._records.count('reading'):09}"
+        self._records.put("reading", key, value)
+        kept = self._notes(transaction)
+        if len(kept) > 2 * max(2, most):
+            for key in kept[1:-1][::2]:
+                self._records.put("reading", key, None)
+
+    def _notes(self, transaction: Transaction) -> list[str]:
+        prefix = f"{transaction.number:09}/"
+        return [key for key in self._records.keys("reading") if key.startswith(prefix)]
 
     def take_notes(self, transaction: Transaction, most: int) -> list[dict[str, Any]]:
         """The MeterValues kept, at most so many: every second one in between goes first (errata 3.91)."""
-        prefix = f"{transaction.number:09}/"
-        keys = [key for key in self._records.keys("reading") if key.startswith(prefix)]
+        keys = self._notes(transaction)
         values = [self._records.get("reading", key) for key in keys]
         for key in keys:
             self._records.put("reading", key, None)

@@ -366,8 +366,8 @@ def _atom(expr: model.Expr) -> str:
     match expr:
         case model.Compare(left=left, operator=operator, right=right):
             return f"{_atom(left)} {operator} {_atom(right)}"
-        case model.In(how=how, ref=ref):
-            return f"{how}({ref})"
+        case model.In(how=how, ref=ref, at=at):
+            return f"{how}({ref}, {_atom(at)})" if at else f"{how}({ref})"
         case model.Tries(state=state):
             return f"tries({state})"
         case model.Between(start=start, end=end):
@@ -382,7 +382,7 @@ def _atom(expr: model.Expr) -> str:
 
 def _own_state(expr: model.Expr, chart: Chart) -> str | None:
     """The state of this very chart that a condition asks for."""
-    if not isinstance(expr, model.In) or expr.how != "in":
+    if not isinstance(expr, model.In) or expr.how != "in" or expr.at is not None:
         return None
     name, _, state = expr.ref.rpartition(".")
     return state if state in chart.states and name in ("", chart.name) else None

@@ -233,7 +233,11 @@ def _reference(
             if not places:
                 yield _unknown_ref(charts, chart, part.mark, ref)
             elif (
-                how == "in" and station and all(local for _, _, local in places) and not _both(charts, places)
+                part.at is None
+                and how == "in"
+                and station
+                and all(local for _, _, local in places)
+                and not _both(charts, places)
             ):
                 message = f"'{ref}' is of the connectors: ask any({ref}), all({ref}) or one({ref})"
                 yield Finding(part.mark, "wrong-scope", message)

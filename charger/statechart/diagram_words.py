@@ -98,8 +98,8 @@ def value_text(value: model.Value) -> str:
             return f"event.{name}"
         case model.Here():
             return "here"
-        case model.In(how=how, ref=ref):
-            return f"{how}({ref})"
+        case model.In(how=how, ref=ref, at=at):
+            return f"{how}({ref}, {value_text(at)})" if at else f"{how}({ref})"
         case model.Tries(state=state):
             return f"tries({state})"
         case model.Between(start=start, end=end):

@@ -382,7 +382,9 @@ class Ensemble:
         for use in uses:
             arguments = self._arguments(instance, use.arguments)
             if use.raises:
-                number = arguments.pop("connector", None) or instance.number or None
+                number = arguments.pop("connector", None)
+                if number is None:
+                    number = instance.number or None
                 self.post(Event(use.name, number, arguments))
                 continue
             for invariant, ask in self._whenever.get(use.name, ()):
@@ -436,6 +438,7 @@ class Ensemble:
         instance, state, running = found
         fields = {"key": key} if running.boundary is None else {"key": key, "time": running.boundary}
         self._event = replace(self._event, fields=fields)
+        running.fired = running.boundary
         if running.kind == "after" or (running.kind == "at" and isinstance(running.delay, model.OfFact)):
             running.due, running.spent = None, True
         else:

@@ -88,7 +88,8 @@ class Evaluator:
             case model.Between(start=start, end=end):
                 return self._between(start, end)
             case _:
-                return self._inside(value.how, value.ref, chart)
+                place = None if value.at is None else self.value(value.at, chart)
+                return self._inside(value.how, value.ref, chart, place)
 
     def _compare(self, expr: model.Compare, chart: model.Chart | None) -> Ask:
         left, right = self.value(expr.left, chart), self.value(expr.right, chart)
@@ -158,7 +159,7 @@ class Evaluator:
                 found.append((chart.name, leaves, "connector" in chart.scopes))
         return found
 
-    def _inside(self, how: str, ref: str, chart: model.Chart | None) -> Ask:
+    def _inside(self, how: str, ref: str, chart: model.Chart | None, place: Ask | None) -> Ask:
         places = self.places(ref, chart)
 
         def inside(scene: Scene, number: int) -> bool:
@@ -172,7 +173,15 @@ class Evaluator:
             connectors = max((len(scene.leaves[name]) for name, _, _ in places), default=1)
             return [number for number in range(1, connectors) if inside(scene, number)]
 
+        def there(scene: Scene, number: Any) -> bool:
+            known = isinstance(number, int) and 0 <= number < max(
+                len(scene.leaves[name]) for name, _, _ in places
+            )
+            return known and inside(scene, number)
+
         match how:
+            case "in" if place is not None:
+                return lambda scene: there(scene, place(scene))
             case "in" if len(places) == 1 and not places[0][2]:
                 ((name, leaves, _),) = places
                 return lambda scene: scene.leaves[name][0] in leaves

@@ -165,7 +165,8 @@ class _Parser:
     def _function(self, token: _Token) -> model.Value:
         if token.text in _QUANTIFIERS:
             ref = self._reference("a state or a tag")
-            return model.In(ref.mark, token.text, ref.text)  # type: ignore[arg-type]
+            at = self._value() if token.text == "in" and self._accept(",") else None
+            return model.In(ref.mark, token.text, ref.text, at)  # type: ignore[arg-type]
         if token.text == "tries":
             ref = self._reference("a state")
             return model.Tries(ref.mark, ref.text)

@@ -96,6 +96,8 @@ class In:
     mark: Mark
     how: Literal["in", "any", "all", "one", "first"]
     ref: str
+    at: Value | None = None
+    """The connector that is asked about, in ``in(ref, connector)``; None: the one that asks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -394,5 +396,7 @@ def parts(expr: Expr) -> Iterator[Expr]:
         case Compare(left=left, right=right):
             yield from parts(left)
             yield from parts(right)
+        case In(at=place) if place is not None:
+            yield place
         case _:
             pass

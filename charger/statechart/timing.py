@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from charger.statechart import model
@@ -30,6 +31,8 @@ class Running:
     """Monotonic s; None: not running now."""
     boundary: float | None = None
     """Of ``at``: the wall time (epoch s) it is for."""
+    fired: float | None = None
+    """Of ``at``: the last boundary (epoch s) at which it ran out."""
     spent: bool = False
     """It ran out, and is of a kind that does so once."""
 
@@ -54,13 +57,22 @@ def arm(timer: Running, seconds: float | None, now: Moment) -> None:
 def _arm_at(timer: Running, seconds: float | None, now: Moment) -> None:
     match timer.delay:
         case model.DayTime(minutes=minutes):
-            timer.boundary = next_local(minutes, now.wall)
+            timer.boundary = _following(timer, lambda wall: next_local(minutes, wall), DAY, now)
         case model.OfFact():
             timer.boundary = seconds
         case _:
-            timer.boundary = next_multiple(seconds, now.wall) if seconds else None
+            if seconds:
+                timer.boundary = _following(timer, lambda wall: next_multiple(seconds, wall), seconds, now)
     if timer.boundary is not None:
         timer.due = now.monotonic + max(0.0, timer.boundary - now.wall)
+
+
+def _following(timer: Running, after: Callable[[float], float], period: float, now: Moment) -> float:
+    """The next boundary. A clock that is corrected by a little does not bring the last one back."""
+    boundary = after(now.wall)
+    if timer.fired is not None and boundary <= timer.fired < now.wall + period:
+        return after(timer.fired)
+    return boundary
 
 
 def next_multiple(period: float, wall: float) -> float:

@@ -86,9 +86,10 @@ def card_connector(at: Situation, _here: int, event: Event) -> int | None:
 
 
 @WORDS.fact("group.runs_transaction", scope=STATION)
-def group_runs_transaction(at: Situation, _here: int, _event: Event) -> bool:
-    """A running transaction has a parentIdTag, so that another card of its group might stop it."""
-    return any(one.parent for one in at.transactions.all())
+def group_runs_transaction(at: Situation, _here: int, event: Event) -> bool:
+    """A transaction that the reader serves has a parentIdTag: another card of its group might stop it."""
+    place = event.fields.get("connector")
+    return any(one.parent and place in (None, one.connector) for one in at.transactions.all())
 
 
 def _parent(at: Situation, tag: str | None) -> str | None:
@@ -100,8 +101,9 @@ def _parent(at: Situation, tag: str | None) -> str | None:
 
 
 def _group(at: Situation) -> Transaction | None:
-    parent = _parent(at, at.considered.tag)
-    return next((one for one in at.transactions.all() if same(one.parent, parent)), None)
+    parent, place = _parent(at, at.considered.tag), at.considered.connector
+    group = (one for one in at.transactions.all() if same(one.parent, parent))
+    return next((one for one in group if place in (None, one.connector)), None)
 
 
 @WORDS.fact("tag.id", "text", STATION)
@@ -323,7 +325,7 @@ def transaction_begin(at: Situation, here: int, _event: Event) -> None:
     }
     at.queue.append(Message("StartTransaction", payload, begun.number, here), at.time)
     for key in ("StopTxnSampledData", "StopTxnAlignedData"):
-        at.transactions.note(begun, _value(at, connector.reading, key, "Transaction.Begin", begun.started))
+        at.keep(begun, _value(at, connector.reading, key, "Transaction.Begin", begun.started))
     connector.tag = connector.parent = None
 
 
@@ -362,9 +364,11 @@ def _value(at: Situation, reading: Reading, key: str, context: str, time: float)
 def meter_report(at: Situation, here: int, event: Event, *, context: str) -> None:
     """Queue MeterValues, and keep them for transactionData when a transaction runs."""
     aligned = context == "Sample.Clock"
-    time = float(event.fields["time"]) if aligned else at.time  # stamped with the boundary (§3.16.4)
     reading = at.connectors[here].reading
     running = at.transactions.on(here)
+    time = float(event.fields["time"]) if aligned else at.time  # stamped with the boundary (§3.16.4)
+    if running and not aligned:
+        time = max(time, running.started)
     sampled_key = "MeterValuesAlignedData" if aligned else "MeterValuesSampledData"
     measurands = at.configuration.value(sampled_key) or [metering.ENERGY]
     value = metering.sampled(reading, measurands, context, time)
@@ -372,7 +376,7 @@ def meter_report(at: Situation, here: int, event: Event, *, context: str) -> Non
     at.queue.append(Message("MeterValues", payload, running.number if running else None, here), at.time)
     if running:
         kept = "StopTxnAlignedData" if aligned else "StopTxnSampledData"
-        at.transactions.note(running, _value(at, reading, kept, context, time))
+        at.keep(running, _value(at, reading, kept, context, time))
         at.note(here)
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from charger import ports
-from charger.functions import times
+from charger.functions import metering, times
 from charger.functions.configuration import Key
 from charger.functions.situation import Situation
 from charger.functions.status import Notice
@@ -16,6 +17,7 @@ from charger.statechart.event import Event
 from charger.statechart.words import Field
 from charger.vocabulary.declare import (
     BOTH,
+    CONNECTOR,
     OPTIONAL_TEXT,
     STATION,
     TEXT,
@@ -145,6 +147,9 @@ def _boot_answered(at: Situation, event: Event) -> None:
     at.interval = float(event.fields.get("interval") or 0)
 
 
+_ASKERS = {"StatusNotification": BOTH, "MeterValues": CONNECTOR}
+
+
 def _outgoing(action: str, *, has_status: bool, report: Any = None) -> tuple[str, ...]:
     """Declare the answers of a CALL of ours."""
     name = f"ocpp.{action}"
@@ -152,7 +157,7 @@ def _outgoing(action: str, *, has_status: bool, report: Any = None) -> tuple[str
     WORDS.event(
         f"{name}.accepted",
         f"{action}.conf: {good}.",
-        STATION if action != "StatusNotification" else BOTH,
+        _ASKERS.get(action, STATION),
         report,
     )
     if has_status:
@@ -160,7 +165,7 @@ def _outgoing(action: str, *, has_status: bool, report: Any = None) -> tuple[str
     WORDS.event(
         f"{name}.failed",
         f"{action}: CALLERROR, unreadable answer, no answer in MessageTimeout, or no link.",
-        STATION if action != "StatusNotification" else BOTH,
+        _ASKERS.get(action, STATION),
         cause=one_of("error", "timeout", "offline"),
     )
     kinds = ("accepted", "refused", "failed") if has_status else ("accepted", "failed")
@@ -204,6 +209,24 @@ def status_notification(at: Situation, here: int, _event: Event, *, token: int) 
     at.call(token, "StatusNotification", status_payload(here, notice))
 
 
+@WORDS.action(
+    "ocpp.MeterValues",
+    CONNECTOR,
+    answers=_outgoing("MeterValues", has_status=False),
+    correlated=True,
+)
+def meter_values(at: Situation, here: int, _event: Event, *, token: int) -> None:
+    """What the meter says now, because the Central System asks; past the queue (§5.17, errata 3.46)."""
+    running = at.transactions.on(here)
+    identifier = at.queue.bound(running.number) if running else None
+    measurands = at.configuration.value("MeterValuesSampledData") or [metering.ENERGY]
+    value = metering.sampled(at.connectors[here].reading, measurands, "Trigger", at.time)
+    payload: dict[str, Any] = {"connectorId": here, "meterValue": [value]}
+    if identifier is not None:
+        payload["transactionId"] = identifier
+    at.call(token, "MeterValues", payload)
+
+
 def status_payload(number: int, notice: Notice) -> dict[str, Any]:
     """A notice as StatusNotification.req."""
     payload: dict[str, Any] = {
@@ -242,6 +265,12 @@ def status_tell(at: Situation, here: int, _event: Event, *, info: str) -> None:
 def status_warn(at: Situation, here: int, _event: Event, *, error: str) -> None:
     """Tell of an error that does not prevent charging, with the present status (§4.9)."""
     at.notices[here].add(at.notice(here, error))
+
+
+@WORDS.action("status.ask", BOTH)
+def status_ask(at: Situation, here: int, _event: Event) -> None:
+    """Tell the present status once more: somebody asked."""
+    at.notices[here].add(replace(at.notice(here), asked=True))
 
 
 @WORDS.action("status.collapse", BOTH)
@@ -315,6 +344,12 @@ def configuration_set(at: Situation, _here: int, _event: Event, *, key: str, val
     if found:
         at.configuration.write(found, value)
         at.charts.key_written(found.name)
+
+
+@WORDS.fact("cache.offered", scope=STATION)
+def cache_offered(at: Situation, _here: int, _event: Event) -> bool:
+    """There is an Authorization Cache, in use or not: the key AuthorizationCacheEnabled is offered."""
+    return at.configuration.find("AuthorizationCacheEnabled") is not None
 
 
 @WORDS.action("cache.clear", STATION)
@@ -393,10 +428,6 @@ _CALL = {
         frozenset({"Accepted", "Failed", "NotSupported", "VersionMismatch"}),
         *("Change the local list (§5.15).", "listVersion localAuthorizationList? updateType"),
     ),
-    "TriggerMessage": (
-        frozenset({"Accepted", "Rejected", "NotImplemented"}),
-        *("Send a message now (§5.17).", "requestedMessage connectorId?"),
-    ),
 }
 
 for _name, (_replies, _description, _fields) in _CALL.items():
@@ -409,6 +440,15 @@ for _name, (_replies, _description, _fields) in _CALL.items():
         **{field.rstrip("?"): Field(required=not field.endswith("?")) for field in _fields.split()},
     )
 WORDS.event("ocpp.Reset", "Restart (§5.14).", BOTH, None, ACCEPT, type=one_of("Hard", "Soft"))
+WORDS.event(
+    *("ocpp.TriggerMessage", "Send a message now (§5.17).", BOTH, None),
+    frozenset({"Accepted", "Rejected", "NotImplemented"}),
+    requestedMessage=one_of(
+        *("BootNotification", "DiagnosticsStatusNotification", "FirmwareStatusNotification", "Heartbeat"),
+        *("MeterValues", "StatusNotification"),
+    ),
+    connectorId=Field("number", required=False),
+)
 WORDS.event(
     *("ocpp.ChangeAvailability", "Take into or out of operation (§5.2).", BOTH, None),
     frozenset({"Accepted", "Rejected", "Scheduled"}),

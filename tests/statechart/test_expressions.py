@@ -108,7 +108,7 @@ def test_a_guard_is_read(text: str, expected: Any) -> None:
         ("in('Closed')", 14, 8, "''Closed'' is not a state or a tag"),
         ("any(3)", 15, 1, "'3' is not a state or a tag"),
         ("tries()", 17, 1, "')' is not a state"),
-        ("in(a, b)", 15, 1, "')' should stand here, not ','"),
+        ("any(a, b)", 16, 1, "')' should stand here, not ','"),
         (
             *("inside(a)", 11, 6),
             "no function 'inside'; there are in, any, all, one, first, tries, clock.between",

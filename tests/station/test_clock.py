@@ -39,15 +39,24 @@ def test_clock_aligned_values_follow_a_clock_that_is_set() -> None:
     assert stamps == ["2030-01-01T00:15:00.000Z"]
 
 
-def test_a_clock_set_back_over_a_boundary_reports_it_again() -> None:
-    """Digest §2.3: boundaries are those of the clock that is right."""
+def test_a_clock_set_back_over_a_boundary_does_not_report_it_again() -> None:
+    """TC_071: consecutive stamps differ by the interval, whatever small corrections the Heartbeats bring."""
     rig = Rig(1, ClockAlignedDataInterval="100")
     rig.cs.answers["Heartbeat"] = lambda _: {"currentTime": to_text(rig.clock.now().wall - 30)}
     rig.after(450)
     stamps = [to_seconds(value["meterValue"][0]["timestamp"]) for value in rig.sent("MeterValues")]
-    assert [stamp and stamp - 1_800_000_000 for stamp in stamps] == [100, 200, 300, 300, 400]
+    assert [stamp and stamp - 1_800_000_000 for stamp in stamps] == [100, 200, 300, 400]
     times = rig.when("MeterValues")
-    assert times == pytest.approx([100.0, 200.0, 300.0, 330.0, 430.0], abs=0.1)
+    assert times == pytest.approx([100.0, 200.0, 300.0, 430.0], abs=0.1)
+
+
+def test_a_clock_set_back_by_hours_reports_the_boundaries_of_those_hours() -> None:
+    """Digest §2.3: boundaries are those of the clock that is right."""
+    rig = Rig(1, ClockAlignedDataInterval="100")
+    rig.cs.answers["Heartbeat"] = lambda _: {"currentTime": to_text(rig.clock.now().wall - 3600)}
+    rig.after(450)
+    stamps = [to_seconds(value["meterValue"][0]["timestamp"]) for value in rig.sent("MeterValues")]
+    assert [stamp and stamp - 1_800_000_000 for stamp in stamps] == [100, 200, 300, -3200]
 
 
 def test_expiry_of_a_card_is_judged_by_the_time_of_the_central_system() -> None:

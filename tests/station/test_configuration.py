@@ -246,7 +246,6 @@ def test_data_transfer_of_an_unknown_vendor() -> None:
         ("UpdateFirmware", {"location": "ftp://x", "retrieveDate": "2030-01-01T00:00:00Z"}),
         ("GetLocalListVersion", {}),
         ("SendLocalList", {"listVersion": 1, "updateType": "Full"}),
-        ("TriggerMessage", {"requestedMessage": "Heartbeat", "connectorId": 1}),
     ],
 )
 def test_calls_of_other_profiles_are_not_supported(action: str, payload: dict[str, Any]) -> None:

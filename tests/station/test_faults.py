@@ -30,6 +30,18 @@ def test_a_fault_opens_the_contactor_in_the_same_step() -> None:
     assert type(step.commands[0]).__name__ == "OpenContactor"
 
 
+def test_another_fault_is_told_while_faulted() -> None:
+    """§4.9: the errorCode of now; and once the first is well again, the one that is left."""
+    rig = Rig()
+    for code in ("GroundFailure", "HighTemperature"):
+        rig.act("fault", 1, error_code=code)
+    assert error(rig) == ("Faulted", "GroundFailure")
+    rig.wires("fault.cleared", 1, error="GroundFailure")
+    rig.after(1)
+    assert error(rig) == ("Faulted", "HighTemperature")
+    assert rig.told()[-2:] == ["Faulted", "Faulted"]
+
+
 def test_a_transaction_survives_a_fault() -> None:
     """C9, I3: nothing says that it ends; it goes on when the fault is over."""
     rig = Rig()

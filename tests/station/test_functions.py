@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from charger.functions import authorization, times
+from charger.functions import authorization, delivery, times
 from charger.functions.authorization import Cache, TagInfo
 from charger.functions.configuration import KEYS, Configuration, setting_key, split, typed
 from charger.functions.delivery import GIVEN_UP, Message, Queue
@@ -62,11 +62,11 @@ def test_counted_numbers_never_repeat(records: Records) -> None:
 def test_the_cache_keeps_the_newest_word(records: Records) -> None:
     """§3.5.1, errata 3.4: valid or not; the same word again writes nothing."""
     cache = Cache(records)
-    cache.learn(TagInfo("TAG", "Accepted"))
+    cache.learn(TagInfo("TAG", "Accepted"), 0.0)
     records.take_changes()
-    cache.learn(TagInfo("TAG", "Accepted"))
+    cache.learn(TagInfo("TAG", "Accepted"), 0.0)
     assert records.take_changes() == ()
-    cache.learn(TagInfo("tag", "Blocked"))
+    cache.learn(TagInfo("tag", "Blocked"), 0.0)
     found = cache.find("TAG", 0.0)
     assert found is not None
     assert (found.tag, found.status) == ("tag", "Blocked")
@@ -81,10 +81,10 @@ def test_a_full_cache_lets_go_of_what_is_not_valid_first(
     monkeypatch.setattr(authorization, "CACHE_SIZE", 3)
     cache = Cache(records)
     for tag, status in (("one", "Accepted"), ("two", "Blocked"), ("three", "Accepted"), ("four", "Accepted")):
-        cache.learn(TagInfo(tag, status))
+        cache.learn(TagInfo(tag, status), 0.0)
     assert records.keys("cache") == ["four", "one", "three"]
-    cache.learn(TagInfo("one", "Accepted", parent="new word"))  # known: nobody has to go
-    cache.learn(TagInfo("five", "Accepted"))
+    cache.learn(TagInfo("one", "Accepted", parent="new word"), 0.0)  # known: nobody has to go
+    cache.learn(TagInfo("five", "Accepted"), 0.0)
     assert records.keys("cache") == ["five", "four", "one"]
 
 
@@ -147,6 +147,21 @@ def test_transmissions_in_vain_are_counted(records: Records) -> None:
     first = Queue(records).first()
     assert first is not None
     assert first.transmissions == 2
+
+
+def test_of_too_many_samples_every_second_one_goes(records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errata 3.14, 3.91: never a start or a stop, and not the message that may be under way."""
+    monkeypatch.setattr(delivery, "MOST_SAMPLES", 6)
+    queue = Queue(records)
+    actions = ["MeterValues", "StartTransaction", *["MeterValues"] * 5, "StopTransaction", "StartTransaction"]
+    for number, action in enumerate(actions):
+        queue.append(Message(action, {"n": number}, 1))
+    again = Queue(records)
+    again.append(Message("MeterValues", {"n": 9}, 1))
+    left = [(value["action"][:5], value["payload"]["n"]) for _, value in records.items("message")]
+    assert left == [
+        *[("Meter", 0), ("Start", 1), ("Meter", 3), ("Meter", 5), ("StopT", 7), ("Start", 8), ("Meter", 9)],
+    ]
 
 
 def test_every_message_has_an_id_of_its_own(records: Records) -> None:
@@ -221,9 +236,9 @@ def test_notes_are_thinned_out_in_the_middle(records: Records, most: int) -> Non
     """Errata 3.91: every second one in between; the first and the last stay, whatever the limit."""
     transactions = Transactions(records)
     for number in range(11):
-        transactions.note(begun(), {"n": number})
-    transactions.note(begun(), None)  # nothing to note
-    transactions.note(begun(number=2), {"n": "another's"})
+        transactions.note(begun(), {"n": number}, 100)
+    transactions.note(begun(), None, 100)  # nothing to note
+    transactions.note(begun(number=2), {"n": "another's"}, 100)
     notes = [note["n"] for note in transactions.take_notes(begun(), most)]
     assert (notes[0], notes[-1]) == (0, 10)
     assert notes == sorted(notes)

@@ -226,3 +226,23 @@ def test_no_start_while_the_station_resets() -> None:
     assert rig.call("Reset", type="Soft") == ACCEPTED
     assert start(rig, connectorId=2) == REJECTED
     assert start(rig) == REJECTED
+
+
+def test_a_card_that_waits_for_its_plug_does_not_keep_a_remote_start_away() -> None:
+    """§5.11: connector 2 is free, whoever stands at the reader; that card has to be shown again."""
+    rig = Rig(2)
+    rig.swipe("CARD")
+    assert rig.state("authorization") == "Waiting"
+    assert start(rig, "REMOTE", connectorId=2) == ACCEPTED
+    rig.plug(2)
+    rig.after(3)
+    assert [begun["idTag"] for begun in rig.sent("StartTransaction")] == ["REMOTE"]
+    rig.plug(1)
+    rig.after(3)
+    assert rig.status(1) == "Preparing"
+
+
+def test_a_card_that_waits_and_a_remote_start_for_any_connector() -> None:
+    rig = Rig(2)
+    rig.swipe("CARD")
+    assert start(rig, "REMOTE") == ACCEPTED
