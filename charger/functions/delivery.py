@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
 
+from charger.functions import times
 from charger.functions.records import Records, as_fact
 
 MOST_SAMPLES = 5000
@@ -30,6 +31,8 @@ class Message:
     connector: int = 0
     transmissions: int = 0
     """How often it was transmitted in vain."""
+    run: int = 0
+    """Which run of the program stamped it."""
     id: str | None = None
     """The unique id of its CALL, the same however often it is sent (OCPP-J errata 3.1)."""
 
@@ -99,6 +102,12 @@ class Queue:
             identifier = self.bound(message.transaction)
             payload["transactionId"] = GIVEN_UP if identifier is None else identifier
         return payload
+
+    def restamp(self, run: int, by: float) -> None:
+        """What that run stamped was stamped by a clock that was so many s slow."""
+        for key, value in self._records.items("message"):
+            if value.get("run") == run:
+                self._records.put("message", key, {**value, "payload": times.shifted(value["payload"], by)})
 
     def _first_key(self) -> str | None:
         return self._records.first("message")

@@ -22,6 +22,9 @@ from charger.functions.status import Notice, Notices
 from charger.functions.transactions import Transaction, Transactions
 from charger.statechart.event import Event, Moment
 
+BOGUS = 60.0
+"""s by which a clock must be wrong for its timestamps to be corrected."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectorPlan:
@@ -140,6 +143,8 @@ class Situation:
         self.charts: Charts
         self.now = Moment()
         self._offset = 0.0
+        self._time_known = False
+        """Whether the Central System has told the time in this run."""
         self._random = random.Random(seed)  # noqa: S311 - spreads reconnects, hides nothing
         for running in self.transactions.all():
             if running.connector not in self.connectors:  # no chart is there any more to end it
@@ -158,8 +163,17 @@ class Situation:
         return self.wall(self.now).wall
 
     def set_time(self, seconds: float) -> None:
-        """From now on the wall clock says so."""
+        """From now on the wall clock says so.
+
+        A board without a clock battery boots with a time of its own. What it stamped before anybody told it
+        better is stamped anew: how long ago that was is known.
+        """
+        slow = seconds - self.time
         self._offset = seconds - self.now.wall
+        if not self._time_known and abs(slow) >= BOGUS:
+            self.queue.restamp(self.run, slow)
+            self.transactions.restamp(self.run, slow)
+        self._time_known = True
         self.charts.clock_set()
 
     def random(self) -> float:
@@ -260,7 +274,8 @@ class Situation:
             payload["idTag"] = running.stop_tag
         if notes := self.transactions.take_notes(running, self._most_notes):
             payload["transactionData"] = notes
-        self.queue.append(Message("StopTransaction", payload, running.number, running.connector), time)
+        message = Message("StopTransaction", payload, running.number, running.connector, run=running.run)
+        self.queue.append(message, time)
         self.transactions.close(running)
 
     def inoperative(self, number: int) -> bool:

@@ -6,9 +6,10 @@ epoch seconds, energies Wh of the meter's register.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from charger.functions import times
 from charger.functions.records import Records, as_fact
 
 
@@ -72,6 +73,15 @@ class Transactions:
         self._records.put(
             "session", key, {"reason": transaction.ending, "tag": tag, "parent": transaction.parent}
         )
+
+    def restamp(self, run: int, by: float) -> None:
+        """What that run stamped was stamped by a clock that was so many s slow."""
+        for running in self.all():
+            if running.run == run:
+                for key in self._notes(running):
+                    self._records.put("reading", key, times.shifted(self._records.get("reading", key), by))
+                started, noted = running.started + by, running.last_time + by
+                self.put(replace(running, started=started, last_time=noted))
 
     def last(self, connector: int) -> dict[str, Any]:
         """Reason, tag and parent of the transaction that ended last on a connector; empty if none did."""

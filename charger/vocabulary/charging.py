@@ -323,7 +323,7 @@ def transaction_begin(at: Situation, here: int, _event: Event) -> None:
         "meterStart": start,
         "timestamp": times.to_text(begun.started),
     }
-    at.queue.append(Message("StartTransaction", payload, begun.number, here), at.time)
+    at.queue.append(Message("StartTransaction", payload, begun.number, here, run=at.run), at.time)
     for key in ("StopTxnSampledData", "StopTxnAlignedData"):
         at.keep(begun, _value(at, connector.reading, key, "Transaction.Begin", begun.started))
     connector.tag = connector.parent = None
@@ -373,7 +373,8 @@ def meter_report(at: Situation, here: int, event: Event, *, context: str) -> Non
     measurands = at.configuration.value(sampled_key) or [metering.ENERGY]
     value = metering.sampled(reading, measurands, context, time)
     payload = {"connectorId": here, "meterValue": [value]}
-    at.queue.append(Message("MeterValues", payload, running.number if running else None, here), at.time)
+    number = running.number if running else None
+    at.queue.append(Message("MeterValues", payload, number, here, run=at.run), at.time)
     if running:
         kept = "StopTxnAlignedData" if aligned else "StopTxnSampledData"
         at.keep(running, _value(at, reading, kept, context, time))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from rig import Rig
 
+from charger.clock import VirtualClock
 from charger.functions.times import to_seconds, to_text
 
 
@@ -81,3 +82,97 @@ def test_times_are_read_with_any_offset_and_any_decimals() -> None:
     assert to_seconds("yesterday") is None
     assert to_seconds(17) is None
     assert to_text(expected + 0.0625) == "2027-01-15T08:00:00.062Z"
+
+
+def test_a_board_without_a_clock_battery_that_boots_offline_is_right_in_the_end() -> None:
+    """Digest §2.2: what was stamped with a bogus date is stamped anew once the time is known."""
+    bogus, right = 12.0, to_seconds("2027-06-01T12:00:00Z") or 0.0
+    rig = Rig(
+        1,
+        clock=VirtualClock(wall=bogus),
+        start=False,
+        AllowOfflineTxForUnknownId="true",
+        MeterValueSampleInterval="60",
+        StopTxnSampledData="Energy.Active.Import.Register",
+    )
+    rig.cs.reachable = False
+    rig.driver.start()
+    rig.after(10)
+    rig.session()
+    begun = rig.clock.now().monotonic
+    rig.after(130)
+    rig.cs.answers["BootNotification"] = lambda _: {
+        "status": "Accepted",
+        "currentTime": to_text(right + rig.clock.now().monotonic),
+        "interval": 300,
+    }
+    rig.mend()
+    (start,) = rig.sent("StartTransaction")
+    assert to_seconds(start["timestamp"]) == pytest.approx(right + begun, abs=5)
+    stamps = [to_seconds(value["meterValue"][0]["timestamp"]) for value in rig.sent("MeterValues")]
+    first = to_seconds(start["timestamp"]) or 0.0
+    assert [stamp and round(stamp - first) for stamp in stamps][:3] == [60, 120, 180]
+    rig.swipe()
+    rig.after(5)
+    (stop,) = rig.sent("StopTransaction")
+    assert stop["timestamp"].startswith("2027-06-01T12:0")
+    kept = [to_seconds(value["timestamp"]) for value in stop["transactionData"]]
+    assert kept[0] == first
+    assert kept == sorted(kept)
+
+
+def test_a_session_that_ended_before_the_time_was_known() -> None:
+    """Both of its messages were still in the queue."""
+    rig = Rig(1, clock=VirtualClock(wall=0.0), start=False, AllowOfflineTxForUnknownId="true")
+    rig.cs.reachable = False
+    rig.driver.start()
+    rig.after(10)
+    rig.session()
+    rig.after(100)
+    rig.swipe()
+    rig.after(5)
+    rig.cs.answers["BootNotification"] = {
+        "status": "Accepted",
+        "currentTime": "2027-06-01T12:00:00Z",
+        "interval": 300,
+    }
+    rig.mend()
+    (start,), (stop,) = rig.sent("StartTransaction"), rig.sent("StopTransaction")
+    assert start["timestamp"].startswith("2027-06-01T11:5")
+    assert stop["timestamp"].startswith("2027-06-01T11:5")
+    assert start["timestamp"] < stop["timestamp"]
+
+
+def test_a_clock_that_is_nearly_right_leaves_its_stamps_alone() -> None:
+    """A message keeps its original timestamp (digest §1.5) when nothing was wrong with it."""
+    rig = Rig(1, start=False, AllowOfflineTxForUnknownId="true")
+    rig.cs.reachable = False
+    rig.driver.start()
+    rig.after(10)
+    rig.session()
+    stamped = rig.facts.queue.first().payload["timestamp"]
+    rig.cs.answers["BootNotification"] = lambda _: {
+        "status": "Accepted",
+        "currentTime": to_text(rig.clock.now().wall + 30),
+        "interval": 300,
+    }
+    rig.mend()
+    assert [start["timestamp"] for start in rig.sent("StartTransaction")] == [stamped]
+
+
+def test_what_an_earlier_run_stamped_is_not_touched() -> None:
+    """Its clock may have been right."""
+    rig = Rig(1, AllowOfflineTxForUnknownId="true")
+    rig.cut()
+    rig.session()
+    stamped = rig.facts.queue.first().payload["timestamp"]
+    rig = rig.power_cut(start=False)
+    rig.clock.jump_wall(-1e9)
+    rig.cs.answers["BootNotification"] = {
+        "status": "Accepted",
+        "currentTime": "2027-06-01T12:00:00Z",
+        "interval": 300,
+    }
+    rig.driver.start()
+    rig.after(60)
+    assert [start["timestamp"] for start in rig.sent("StartTransaction")] == [stamped]
