@@ -147,7 +147,7 @@ def test_a_chart_that_cannot_be_read_is_not_blamed_on_the_others(tmp_path: Path)
         ("index.yaml", "guards:", "guards: [", "yaml-syntax"),
         ("index.yaml", "charts:", "description_of_charts:", "missing-key"),
         ("connector.yaml", "scope: connector", "scope: conector", "unknown-scope"),
-        ("index.yaml", "requests, delivery", "reqests, delivery", "unknown-chart"),
+        ("index.yaml", "requests, trigger", "reqests, trigger", "unknown-chart"),
     ],
 )
 def test_one_mistake_that_hides_much_is_not_a_flood(
@@ -234,7 +234,10 @@ ENGAGING = """\
   Engaging:
     entry: [lock.engage]
     after: {3s: Failed}
-    on: {lock.engaged: Engaged, lock.failed: Failed}
+    on:
+      lock.engaged: Engaged
+      lock.failed: Failed
+      ocpp.UnlockConnector: {target: Unlocking, reply: later}
 """
 LOCKING = """\
   Locking:

@@ -170,17 +170,6 @@ def test_while_the_lock_moves_there_is_no_second_answer() -> None:
     assert rig.cs.replies[first] == UNLOCKED
 
 
-def test_while_it_locks_it_cannot_be_unlocked() -> None:
-    """A session is about to begin."""
-    rig = Rig(simulation={"lock_delay": 2.0})
-    rig.plug()
-    rig.swipe()
-    assert rig.state("lock", 1) == "Engaging"
-    assert rig.call("UnlockConnector", connectorId=1) == FAILED
-    rig.after(5)
-    assert rig.status() == "Charging"
-
-
 def test_a_session_that_begins_while_the_lock_opens() -> None:
     """The lock closes again after a moment to pull the plug, and only then the transaction begins."""
     rig = Rig(simulation={"lock_delay": 2.0})
@@ -371,3 +360,52 @@ def test_after_a_power_cut_the_plug_is_free() -> None:
     rig.session()
     rig = rig.power_cut()
     assert rig.state("lock", 1) == "Released"
+
+
+@pytest.mark.parametrize("moving", ["Engaging", "Releasing"])
+def test_a_lock_that_moves_is_waited_for(moving: str) -> None:
+    """§5.18: UnlockFailed is for a lock that did not open, not for one that is on its way."""
+    rig = Rig(simulation={"lock_delay": 1.0})
+    rig.plug()
+    rig.hardware.simulate("swipe", None, {"id_tag": "TAG"})
+    rig.until(lambda: rig.state("lock", 1) == "Engaging")
+    if moving == "Releasing":
+        rig.after(5)
+        rig.swipe()
+        rig.until(lambda: rig.state("lock", 1) == "Releasing")
+    rig.call("UnlockConnector", connectorId=1)
+    rig.after(5)
+    assert rig.answer() == {"status": "Unlocked"}
+
+
+def test_a_lock_that_was_just_opened_is_open() -> None:
+    rig = Rig()
+    rig.session()
+    for _ in range(2):
+        rig.call("UnlockConnector", connectorId=1)
+        rig.after(2)
+        assert rig.answer() == {"status": "Unlocked"}
+
+
+def test_right_after_a_start_the_lock_is_waited_for() -> None:
+    """The lock goes to where it should be, and that is told."""
+    rig = Rig(start=False, simulation={"lock_delay": 2.0, "contactor_delay": 1.0})
+    rig.driver.start()
+    rig.until(lambda: rig.state("registration") == "Accepted", step=0.01)
+    rig.call("UnlockConnector", connectorId=1)
+    rig.after(10)
+    assert rig.answer() == {"status": "Unlocked"}
+
+
+def test_a_session_about_to_begin_waits_while_the_plug_may_be_pulled() -> None:
+    """Unlocked on its way to being locked; asked again, it is still open. Then the session begins."""
+    rig = Rig(simulation={"lock_delay": 1.0})
+    rig.plug()
+    rig.hardware.simulate("swipe", None, {"id_tag": "TAG"})
+    rig.until(lambda: rig.state("lock", 1) == "Engaging")
+    rig.call("UnlockConnector", connectorId=1)
+    rig.until(lambda: rig.answer() is not None)
+    assert rig.answer() == {"status": "Unlocked"}
+    assert rig.call("UnlockConnector", connectorId=1) == {"status": "Unlocked"}
+    rig.after(10)
+    assert rig.status() == "Charging"
