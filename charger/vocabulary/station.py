@@ -73,6 +73,12 @@ def registration_interval(at: Situation, _here: int, _event: Event) -> float:
     return at.interval if at.interval > 0 else DEFAULT_INTERVAL
 
 
+@WORDS.fact("registration.accepted_once", scope=STATION)
+def registration_accepted_once(at: Situation, _here: int, _event: Event) -> bool:
+    """The Central System has accepted this station at least once; over restarts (§4.2.1)."""
+    return bool(at.records.get("station", "accepted"))
+
+
 @WORDS.fact(MINUTE_OF_DAY, "number", STATION)
 def minute_of_day(at: Situation, _here: int, _event: Event) -> int:
     """Minutes since local midnight; `clock.between` is the readable form."""
@@ -145,6 +151,8 @@ def station_end(at: Situation, _here: int, _event: Event) -> None:
 
 def _boot_answered(at: Situation, event: Event) -> None:
     at.interval = float(event.fields.get("interval") or 0)
+    if event.fields.get("status") == "Accepted":
+        at.records.put("station", "accepted", value=True)
 
 
 _ASKERS = {"StatusNotification": BOTH, "MeterValues": CONNECTOR}

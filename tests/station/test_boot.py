@@ -24,13 +24,23 @@ def rig_answered(answer: Any, **configuration: str) -> Rig:
     return rig
 
 
+def answered_again(answer: Any, **configuration: str) -> Rig:
+    """A station that was accepted once, and is answered so after a power cut."""
+    rig = Rig(**configuration).power_cut(start=False)
+    rig.before.clear()
+    rig.cs.answers["BootNotification"] = answer
+    rig.driver.start()
+    rig.after(5)
+    return rig
+
+
 def gaps(times: list[float]) -> list[float]:
     return [later - earlier for earlier, later in pairwise(times)]
 
 
 def test_before_the_answer_only_bootnotification_is_sent() -> None:
     """§4.2: no queued message, no status, no Heartbeat before the Central System has answered."""
-    rig = rig_answered("timeout", AllowOfflineTxForUnknownId="true")
+    rig = answered_again("timeout", AllowOfflineTxForUnknownId="true")
     rig.plug()
     rig.swipe()
     rig.after(20)
@@ -48,7 +58,7 @@ def test_accepted_tells_the_status_of_connector_0_and_of_every_connector() -> No
 
 def test_accepted_flushes_what_was_queued() -> None:
     """§4.2: a transaction that ran before the acceptance is delivered after it."""
-    rig = rig_answered("timeout", AllowOfflineTxForUnknownId="true", MessageTimeout="10")
+    rig = answered_again("timeout", AllowOfflineTxForUnknownId="true", MessageTimeout="10")
     rig.plug()
     rig.swipe()
     rig.after(2)
@@ -209,3 +219,27 @@ def test_identity_is_told_as_configured() -> None:
         "chargePointSerialNumber": "0001",
     }
     assert Rig().sent("BootNotification") == [{"chargePointVendor": "Vendor", "chargePointModel": "Model"}]
+
+
+@pytest.mark.parametrize("answer", ["Rejected", "Pending", None])
+def test_who_was_never_accepted_charges_nobody(answer: str | None) -> None:
+    """§4.2.1: an operator's choice; ours is in authorization.yaml."""
+    rig = Rig(1, start=False, AllowOfflineTxForUnknownId="true")
+    rig.cs.reachable = answer is not None
+    rig.cs.answers["BootNotification"] = boot(str(answer), 600)
+    rig.driver.start()
+    rig.after(10)
+    rig.plug()
+    rig.swipe()
+    rig.after(10)
+    assert rig.status() == "Preparing"
+    assert rig.facts.queue.length() == 0
+
+
+def test_who_was_accepted_once_charges_offline_after_a_power_cut() -> None:
+    """§4.2.1, §3.5."""
+    rig = Rig(1, AllowOfflineTxForUnknownId="true").power_cut(start=False)
+    rig.cs.reachable = False
+    rig.driver.start()
+    rig.after(10)
+    rig.session()

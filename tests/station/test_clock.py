@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from rig import Rig
 
-from charger.clock import VirtualClock
 from charger.functions.times import to_seconds, to_text
 
 
@@ -84,18 +83,20 @@ def test_times_are_read_with_any_offset_and_any_decimals() -> None:
     assert to_text(expected + 0.0625) == "2027-01-15T08:00:00.062Z"
 
 
+def without_battery(wall: float, **configuration: str) -> Rig:
+    """A station that was accepted once, and now boots offline at a time of its own."""
+    rig = Rig(1, AllowOfflineTxForUnknownId="true", **configuration).power_cut(start=False)
+    rig.clock.jump_wall(wall - rig.clock.now().wall)
+    rig.cs.reachable = False
+    return rig
+
+
 def test_a_board_without_a_clock_battery_that_boots_offline_is_right_in_the_end() -> None:
     """Digest §2.2: what was stamped with a bogus date is stamped anew once the time is known."""
     bogus, right = 12.0, to_seconds("2027-06-01T12:00:00Z") or 0.0
-    rig = Rig(
-        1,
-        clock=VirtualClock(wall=bogus),
-        start=False,
-        AllowOfflineTxForUnknownId="true",
-        MeterValueSampleInterval="60",
-        StopTxnSampledData="Energy.Active.Import.Register",
+    rig = without_battery(
+        bogus, MeterValueSampleInterval="60", StopTxnSampledData="Energy.Active.Import.Register"
     )
-    rig.cs.reachable = False
     rig.driver.start()
     rig.after(10)
     rig.session()
@@ -123,8 +124,7 @@ def test_a_board_without_a_clock_battery_that_boots_offline_is_right_in_the_end(
 
 def test_a_session_that_ended_before_the_time_was_known() -> None:
     """Both of its messages were still in the queue."""
-    rig = Rig(1, clock=VirtualClock(wall=0.0), start=False, AllowOfflineTxForUnknownId="true")
-    rig.cs.reachable = False
+    rig = without_battery(0.0)
     rig.driver.start()
     rig.after(10)
     rig.session()
@@ -145,8 +145,7 @@ def test_a_session_that_ended_before_the_time_was_known() -> None:
 
 def test_a_clock_that_is_nearly_right_leaves_its_stamps_alone() -> None:
     """A message keeps its original timestamp (digest §1.5) when nothing was wrong with it."""
-    rig = Rig(1, start=False, AllowOfflineTxForUnknownId="true")
-    rig.cs.reachable = False
+    rig = without_battery(1_800_001_000.0)
     rig.driver.start()
     rig.after(10)
     rig.session()

@@ -228,7 +228,7 @@ def test_nothing_of_an_ended_transaction_stays_behind() -> None:
     stopped(rig)
     rig.after(5)
     left = {subject for subject, _ in rig.storage.facts}
-    assert left <= {"session", "cache", "sequence", "configuration"}
+    assert left <= {"session", "cache", "sequence", "configuration", "station"}
 
 
 def test_a_transaction_without_a_reason_on_record_ends_for_another() -> None:
