@@ -99,6 +99,8 @@ class Verb:
 
     read: Read
     options: Mapping[str, Read] = field(default_factory=dict)
+    required: str | None = None
+    """An option that must be there."""
 
 
 def read_story(path: Path) -> Story:
@@ -110,7 +112,7 @@ def read_story(path: Path) -> Story:
     reader = _Reader(path)
     story = reader.story()
     if reader.findings:
-        raise StoryError(sorted(reader.findings), reader.sources)
+        raise StoryError(sorted(set(reader.findings)), reader.sources)
     return story
 
 
@@ -122,6 +124,7 @@ class _Reader:
         self.findings: list[Finding] = []
         self.sources: dict[str, str] = {}
         self._within: list[Path] = []
+        """The situations being read, each part of the one before."""
 
     def report(self, mark: Mark, rule: str, message: str) -> None:
         """Something is wrong there."""
@@ -156,12 +159,17 @@ class _Reader:
             known = sorted(file.stem for file in path.parent.glob("*.yaml"))
             self.report(mark, "unknown-situation", f"no situation '{name}'{nearest(name, known)}")
             return
+        if path in self._within:
+            self.report(mark, "endless", f"the situation '{name}' begins with itself")
+            return
         root = self._root(path)
         if root is not None:
+            self._within.append(path)
             found = self._members(root, _FRAGMENT, "a situation")
             for other in found.get("given", ()):
                 yield from self._fragment(other, root.mark)
             yield from found.get("steps", ())
+            self._within.pop()
 
     def _members(self, root: source.Mapping, known: Mapping[str, Read], what: str) -> dict[str, Any]:
         found = {}
@@ -314,7 +322,7 @@ class _Reader:
         return tuple(step for item in node.items for step in self._step(item))
 
     def _step(self, node: source.Node) -> Iterator[Step]:
-        if not isinstance(node, source.Mapping):
+        if not isinstance(node, source.Mapping) or not node.items:
             self.report(node.mark, "wrong-kind", "a step is a mapping: - plug: 1")
             return
         (key, value), *rest = node.items
@@ -335,6 +343,8 @@ class _Reader:
                 self.report(word.mark, "unknown-key", told)
             else:
                 options[str(word.value)] = read(self, option)
+        if verb.required and verb.required not in options:
+            self.report(key.mark, "missing-key", f"'{name}' needs '{verb.required}'")
         yield Step(key.mark, name, what, options)
 
 
@@ -357,7 +367,8 @@ VERBS: Final[dict[str, Verb]] = {
     "central": Verb(_Reader.pairs),
     "call": Verb(_Reader.frame, {"answer": _Reader.answers, "within": _Reader.duration}),
     "expect": Verb(_Reader.frames, {**_WHEN, "maybe": _Reader.frames}),
-    "boots": Verb(_Reader.plain, {**_WHEN, "maybe": _Reader.frames}),
+    "boots": Verb(_Reader.plain, {**_WHEN, "also": _Reader.frames, "maybe": _Reader.frames}),
+    "statuses": Verb(_Reader.plain, _WHEN),
     "nothing": Verb(_Reader.duration, {"of": _Reader.texts}),
     "wait": Verb(_Reader.duration),
     "samples": Verb(
@@ -368,8 +379,11 @@ VERBS: Final[dict[str, Verb]] = {
             "context": _Reader.texts,
             "measurands": _Reader.text,
             "aligned": _Reader.truth,
+            "follows": _Reader.truth,
+            "each": _Reader.pairs,
             "within": _Reader.duration,
         },
+        required="every",
     ),
     "do": Verb(_Reader.text),
 }

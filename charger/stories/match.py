@@ -1,12 +1,13 @@
 """Whether a payload is as a story wants it.
 
 A pattern names what matters; what it leaves out may be anything. ``$name`` stands for a value: the first
-time it is learnt, from then on it must be the same.
+time it is learnt, from then on it must be the same. A text with an asterisk is a wildcard.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 ABSENT = "absent"
@@ -47,6 +48,8 @@ def _compare(pattern: Any, found: Any, names: dict[str, Any], place: str) -> str
         case str() if pattern.startswith("$"):
             if names.setdefault(pattern[1:], found) != found:
                 return f"{place} is {found!r}, not {names[pattern[1:]]!r}"
+            return None
+        case str() if isinstance(found, str) and fnmatchcase(found, pattern):
             return None
         case _ if pattern in (ANY, found):
             return None

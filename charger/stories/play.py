@@ -11,19 +11,24 @@ import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
-from charger.central import messages
 from charger.functions import times
 from charger.statechart.findings import Mark
+from charger.stories.always import TOLERANCE, Record, sample_breach, spacing_breach
 from charger.stories.language import PATIENCE, Duration, Frame, Step, Story
 from charger.stories.match import UnknownNameError, filled, mismatch
 
+HAND: Final = 0.1
+"""s before each act: nobody is so quick that an answer on its way does not arrive."""
+WATCHING: Final = frozenset({"central", "expect", "boots", "statuses", "nothing", "wait", "samples"})
+"""Verbs that do nothing to the station."""
 UNASKED: Final = frozenset({"Heartbeat", "MeterValues"})
 """May come at any time; looked at only where a story asks for them."""
 BOOT_PATIENCE: Final = 20.0
-"""s from power to the last StatusNotification."""
+"""s from power to BootNotification, and from there to the last StatusNotification."""
+QUIET: Final = 1.0
+"""s after the last step in which nothing may be said that the story does not tell."""
 NAMES: Final = {"tag": "04A1B2C3", "other": "04D4E5F6", "stranger": "04FFFFFF", "group": "GROUP-1"}
 """What ``$tag`` and the others are, unless a story learns otherwise."""
 SILENCE: Final = object()
@@ -147,9 +152,9 @@ class _Player:
         self._names: dict[str, Any] = dict(NAMES)
         self._waiting: deque[Heard] = deque()
         self._answers: dict[str, Any] = {}
-        self._ids: set[str] = set()
-        self._transactions: dict[int, Heard] = {}
-        self._next = 1001
+        self._record = Record()
+        self._sampled: dict[int, float] = {}
+        """Connector → the stamp of the last of its samples that was looked at."""
         self._wrong: str | None = None
         self._since = 0.0
         """When the last act was done, or the last expected frame came."""
@@ -166,22 +171,26 @@ class _Player:
                 if step.verb == "boots" and not configured:
                     configured = True
                     self._configure(step.mark)
+            end = Mark(self._story.file, 1, 1)
             if not configured:
-                self._configure(Mark(self._story.file, 1, 1))
+                self._configure(end)
+            self._silence(end, QUIET, None)
         except StoryFailed as failed:
             played.failure = str(failed)
         played.duration = stage.now() - begun
         return played
 
     def _step(self, step: Step) -> None:
-        self._note(f"{step.verb} {'' if step.verb in ('expect', 'call') else step.what}".rstrip())
+        if step.verb not in WATCHING:
+            self._stage.wait(HAND, lambda: False)
+        self._note(f"{step.verb} {_about(step)}".rstrip())
         try:
             getattr(self, f"_{step.verb}")(step)
         except (ValueError, ConnectionError, UnknownNameError) as error:
             self._fail(step.mark, f"'{step.verb}' cannot be done: {error}")
         self._check(step.mark)
 
-    def _fail(self, mark: Mark, why: str) -> None:
+    def _fail(self, mark: Mark, why: str) -> NoReturn:
         recent = "\n".join(f"    {line}" for line in self._played.log[-12:])
         raise StoryFailed(f"{mark.file}:{mark.line}: {why}\n  what happened before:\n{recent}")
 
@@ -193,17 +202,27 @@ class _Player:
         self._played.log.append(f"{self._stage.now():9.2f}  {text}")
 
     def _configure(self, mark: Mark) -> None:
-        for key, value in self._story.configuration.items():
+        for name, value in self._story.configuration.items():
+            key = name.removesuffix("?")
             answer = self._ask("ChangeConfiguration", {"key": key, "value": value}, mark)
-            if answer.payload != {"status": "Accepted"}:
-                self._fail(mark, f"{key} cannot be set to '{value}': {answer.payload or answer.error}")
+            status = (answer.payload or {}).get("status")
+            left_out = status == "NotSupported" and key != name
+            if status != "Accepted" and not left_out and not self._is_so_already(key, value, mark):
+                self._fail(mark, f"{key} cannot be set to '{value}': {_answer(answer)}")
         self._since = self._stage.now()
+
+    def _is_so_already(self, key: str, value: str, mark: Mark) -> bool:
+        """A key that cannot be written, because it is always so."""
+        answer = self._ask("GetConfiguration", {"key": [key]}, mark)
+        wanted = {"configurationKey": [{"key": key, "readonly": True, "value": value}]}
+        return answer.payload is not None and mismatch(wanted, answer.payload, {}) is None
 
     # -- the Central System ------------------------------------------------------------------------------
 
     def _hear(self, heard: Heard) -> Any:
         self._note(f"<- {heard}")
-        self._wrong = self._wrong or self._breach(heard)
+        breach = self._record.breach(heard.id, heard.action, heard.payload)
+        self._wrong = self._wrong or (breach and f"{heard}{breach}")
         self._waiting.append(heard)
         scripted = self._answers.get(heard.action, {})
         if scripted == "silence":
@@ -222,35 +241,12 @@ class _Player:
             case "Authorize":
                 return {"idTagInfo": {"status": "Accepted"}}
             case "StartTransaction":
-                self._names["tx"] = self._next
-                self._transactions[self._next] = heard
-                self._next += 1
+                self._names["tx"] = self._record.number(heard.payload)
                 return {"transactionId": self._names["tx"], "idTagInfo": {"status": "Accepted"}}
             case "DataTransfer":
                 return {"status": "Accepted"}
             case _:
                 return {}
-
-    def _breach(self, heard: Heard) -> str | None:
-        """What holds of every frame, whatever the story."""
-        if fault := messages.find_fault(heard.action, dict(heard.payload)):
-            return f"{heard} breaks its schema: {fault}"
-        if heard.id in self._ids:
-            return f"{heard} has the id of an earlier message: {heard.id}"
-        self._ids.add(heard.id)
-        if heard.action == "StopTransaction":
-            return self._stop_breach(heard)
-        return None
-
-    def _stop_breach(self, heard: Heard) -> str | None:
-        begun = self._transactions.pop(heard.payload["transactionId"], None)
-        if begun is None:
-            return f"{heard} stops a transaction that does not run"
-        if heard.payload["meterStop"] < begun.payload["meterStart"]:
-            return f"{heard}: the meter ran backwards from {begun.payload['meterStart']} Wh"
-        if heard.payload["timestamp"] < begun.payload["timestamp"]:
-            return f"{heard} is stamped before its start, {begun.payload['timestamp']}"
-        return None
 
     def _ask(self, action: str, payload: Mapping[str, Any], mark: Mark, within: float = PATIENCE) -> Answered:
         self._note(f"-> {action} {json.dumps(dict(payload), ensure_ascii=False)}")
@@ -260,9 +256,7 @@ class _Player:
         answer = answer_of()
         if answer is None:
             self._fail(mark, f"no answer to {action} within {within:g} s")
-            raise AssertionError
-        told = answer.error or json.dumps(dict(answer.payload or {}), ensure_ascii=False)
-        self._note(f"<= {told}")
+        self._note(f"<= {_answer(answer)}")
         for heard in list(self._waiting)[before:]:
             if heard.at < answer.at and heard.action not in UNASKED:
                 self._fail(mark, f"{heard.action} came before the answer to {action}")
@@ -274,9 +268,9 @@ class _Player:
 
     # -- acts --------------------------------------------------------------------------------------------
 
-    def _act(self, act: str, connector: int | None, **body: Any) -> None:
-        self._stage.act(act, connector, body)
+    def _act(self, act: str, place: int | None, /, **body: Any) -> None:
         self._since, self._restarted = self._stage.now(), False
+        self._stage.act(act, place, body)
 
     def _plug(self, step: Step) -> None:
         self._act("plug", step.what)
@@ -302,12 +296,12 @@ class _Player:
         self._act("lock", step.options.get("at", 1), fail=step.what == "stuck")
 
     def _network(self, step: Step) -> None:
-        self._stage.network(step.what == "up")
         self._since, self._restarted = self._stage.now(), True
+        self._stage.network(step.what == "up")
 
     def _power(self, step: Step) -> None:
-        self._stage.power(step.what == "on")
         self._since, self._restarted = self._stage.now(), True
+        self._stage.power(step.what == "on")
 
     def _central(self, step: Step) -> None:
         for action, answer in step.what.items():
@@ -320,12 +314,11 @@ class _Player:
         frame: Frame = step.what
         within = self._seconds(step.options.get("within"), PATIENCE)
         answer = self._ask(frame.action, filled(dict(frame.pattern), self._names), step.mark, within)
-        self._since, self._restarted = self._stage.now(), frame.action == "Reset"
+        self._since, self._restarted = answer.at, frame.action == "Reset"
         wanted = step.options.get("answer", ())
         if wanted and not any(self._suits(one, answer) for one in wanted):
             told = " or ".join(json.dumps(one, ensure_ascii=False) for one in wanted)
-            got = answer.error or json.dumps(dict(answer.payload or {}), ensure_ascii=False)
-            self._fail(step.mark, f"{frame.action} was answered {got}, not {told}")
+            self._fail(step.mark, f"{frame.action} was answered {_answer(answer)}, not {told}")
 
     def _suits(self, wanted: Any, answer: Answered) -> bool:
         if isinstance(wanted, dict) and set(wanted) == {"error"}:
@@ -341,25 +334,37 @@ class _Player:
         return duration.seconds + duration.times * value
 
     def _expect(self, step: Step) -> None:
-        self._await(step, list(step.what), PATIENCE)
+        self._await(step, list(step.what), self._limits(step, PATIENCE), list(step.options.get("maybe", ())))
 
     def _boots(self, step: Step) -> None:
+        """BootNotification and every status; what is told in `also` may come before, between or after."""
         self._restarted = True
-        told = step.what if isinstance(step.what, dict) else {"others": step.what}
-        self._await(step, [Frame(step.mark, "BootNotification")], BOOT_PATIENCE)
-        wanted = []
-        for number in range(self._stage.connectors + 1):
-            status = told.get(str(number), told.get("others", "Available"))
-            pattern = {"connectorId": number, "status": status}
-            wanted.append(Frame(step.mark, "StatusNotification", pattern))
-        self._await(step, wanted, BOOT_PATIENCE)
+        also, maybe = list(step.options.get("also", ())), list(step.options.get("maybe", ()))
+        boot = [Frame(step.mark, "BootNotification")]
+        self._await(step, boot, self._limits(step, BOOT_PATIENCE), also, maybe)
+        self._await(step, [*self._every_status(step), *also], (0.0, BOOT_PATIENCE), maybe)
 
-    def _await(self, step: Step, wanted: list[Frame], patience: float) -> None:
-        """These frames and no other, in any order; those of `maybe` may come among them."""
-        maybe = list(step.options.get("maybe", ()))
-        within = self._seconds(step.options.get("within"), patience)
-        earliest = self._since + self._seconds(step.options.get("after"), 0.0)
-        until = self._since + within
+    def _statuses(self, step: Step) -> None:
+        self._await(step, self._every_status(step), self._limits(step, PATIENCE))
+
+    def _every_status(self, step: Step) -> list[Frame]:
+        told = step.what if isinstance(step.what, dict) else {"others": step.what}
+        patterns = [
+            {"connectorId": number, "status": told.get(str(number), told.get("others", "Available"))}
+            for number in range(self._stage.connectors + 1)
+        ]
+        return [Frame(step.mark, "StatusNotification", pattern) for pattern in patterns]
+
+    def _limits(self, step: Step, patience: float) -> tuple[float, float]:
+        after, within = step.options.get("after"), step.options.get("within")
+        return self._seconds(after, 0.0), self._seconds(within, patience)
+
+    def _await(
+        self, step: Step, wanted: list[Frame], limits: tuple[float, float], *allowed: list[Frame]
+    ) -> None:
+        """These frames and no other, in any order; those allowed may come among them, each once."""
+        after, within = limits
+        began, earliest, until = self._since, self._since + after, self._since + within
         while wanted:
             self._stage.wait(max(0.0, until - self._stage.now()), lambda: bool(self._waiting))
             self._check(step.mark)
@@ -367,13 +372,15 @@ class _Player:
                 names = ", ".join(_told(frame) for frame in wanted)
                 self._fail(step.mark, f"expected {names} within {within:g} s, and nothing came")
             heard = self._waiting.popleft()
-            if self._one_of(maybe, heard):
+            if heard.action in UNASKED and heard.at < began:
+                continue  # from before; nobody asked then
+            if any(self._one_of(frames, heard) for frames in allowed):
                 continue
             if not self._one_of(wanted, heard):
                 if heard.action not in UNASKED:
                     self._fail(step.mark, f"expected {self._why(wanted, heard)}\n  and got {heard}")
                 continue
-            if heard.at < earliest - _TOLERANCE:
+            if heard.at < earliest - TOLERANCE:
                 early = earliest - heard.at
                 self._fail(step.mark, f"{heard.action} came {early:.1f} s too early")
             self._took(heard.at)
@@ -402,21 +409,21 @@ class _Player:
 
     def _nothing(self, step: Step) -> None:
         forbidden = step.options.get("of")
+        self._silence(step.mark, self._seconds(step.what, 0.0), forbidden)
+        if forbidden:
+            self._waiting.clear()  # whatever else came was of no interest
+        self._since = self._stage.now()
+
+    def _silence(self, mark: Mark, seconds: float, forbidden: tuple[str, ...] | None) -> None:
+        """Nothing is said for so long; nothing of those actions, if some are given."""
 
         def unwanted() -> Heard | None:
-            return next(
-                (
-                    heard
-                    for heard in self._waiting
-                    if (heard.action in forbidden if forbidden else heard.action not in UNASKED)
-                ),
-                None,
-            )
+            return next((heard for heard in list(self._waiting) if _matters(heard, forbidden)), None)
 
-        self._stage.wait(self._seconds(step.what, 0.0), lambda: unwanted() is not None)
+        self._stage.wait(seconds, lambda: unwanted() is not None)
+        self._check(mark)
         if heard := unwanted():
-            self._fail(step.mark, f"nothing was expected, and {heard} came")
-        self._since = self._stage.now()
+            self._fail(mark, f"nothing was expected, and {heard} came")
 
     def _wait(self, step: Step) -> None:
         self._stage.wait(self._seconds(step.what, 0.0), lambda: False)
@@ -425,9 +432,10 @@ class _Player:
     def _samples(self, step: Step) -> None:
         """So many MeterValues of a connector, evenly spaced."""
         options = step.options
-        stamps: list[float] = []
         every = self._seconds(options["every"], 0.0)
         number = options.get("at", 1)
+        begun = [self._sampled[number]] if options.get("follows") and number in self._sampled else []
+        stamps: list[float] = []
         until = self._stage.now() + self._seconds(options.get("within"), (step.what + 1) * every + PATIENCE)
         while len(stamps) < step.what:
             self._stage.wait(max(0.0, until - self._stage.now()), lambda: bool(self._waiting))
@@ -435,38 +443,47 @@ class _Player:
             if not self._waiting:
                 self._fail(step.mark, f"expected {step.what} MeterValues, and {len(stamps)} came")
             heard = self._waiting.popleft()
-            if heard.action != "MeterValues" and heard.action not in UNASKED:
+            if heard.action not in UNASKED:
                 self._fail(step.mark, f"expected MeterValues, and got {heard}")
             if heard.action != "MeterValues" or heard.payload["connectorId"] != number:
                 continue
+            if heard.at < self._since and not begun:
+                continue  # from before; nobody asked then
             if why := self._sample_breach(heard, options):
                 self._fail(step.mark, f"{heard}: {why}")
             stamps.append(times.to_seconds(heard.payload["meterValue"][0]["timestamp"]) or 0.0)
-        gaps = [later - earlier for earlier, later in pairwise(stamps)]
-        if any(abs(gap - every) > _TOLERANCE for gap in gaps):
-            told = ", ".join(f"{gap:.1f}" for gap in gaps)
-            self._fail(step.mark, f"the samples are {told} s apart, not {every:g}")
-        if options.get("aligned") and any(stamp % every for stamp in stamps):
-            self._fail(step.mark, f"the samples are not aligned to {every:g} s")
+        if why := spacing_breach([*begun, *stamps], every, aligned=options.get("aligned", False)):
+            self._fail(step.mark, why)
+        self._sampled[number] = stamps[-1]
         self._since = self._stage.now()
 
     def _sample_breach(self, heard: Heard, options: Mapping[str, Any]) -> str | None:
         values = heard.payload["meterValue"][0]["sampledValue"]
-        contexts = options.get("context", ("Sample.Periodic", "absent"))
-        wrong = [value for value in values if value.get("context", "absent") not in contexts]
-        if wrong:
-            return f"the context is {wrong[0].get('context')}"
-        wanted = str(options.get("measurands", "Energy.Active.Import.Register")).split(",")
-        named = {value.get("measurand", "Energy.Active.Import.Register") for value in values}
-        missing = [measurand for measurand in wanted if measurand.strip() not in named]
-        return f"{', '.join(missing)} is missing" if missing else None
+        return mismatch(options.get("each", {}), heard.payload, self._names) or sample_breach(
+            values, options.get("measurands"), options.get("context")
+        )
 
 
-_TOLERANCE: Final = 1.5
-"""s by which a clock, or a process on a busy machine, may be off."""
+def _about(step: Step) -> str:
+    match step.what:
+        case str() | int():
+            place = f" at {step.options['at']}" if "at" in step.options else ""
+            return f"{step.what}{place}"
+        case Duration(seconds, key, times_):
+            return " + ".join([f"{times_:g} * {key}"] * bool(key) + [f"{seconds:g} s"] * bool(seconds))
+        case _:
+            return ""
 
 
 def _told(frame: Frame) -> str:
     if not frame.pattern:
         return frame.action
     return f"{frame.action} {json.dumps(dict(frame.pattern), ensure_ascii=False)}"
+
+
+def _answer(answer: Answered) -> str:
+    return answer.error or json.dumps(dict(answer.payload or {}), ensure_ascii=False)
+
+
+def _matters(heard: Heard, forbidden: tuple[str, ...] | None) -> bool:
+    return heard.action in forbidden if forbidden else heard.action not in UNASKED

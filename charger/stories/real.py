@@ -1,15 +1,18 @@
 """A station as a process of its own, spoken to over a WebSocket and its local API, in real time.
 
 The same station.yaml, but for the address of the Central System (this one), the data folder (an empty one)
-and the port of the page (a free one). The power is cut by SIGKILL.
+and the port of the page (a free one). The power is cut by SIGKILL, the network by tearing every connection.
+No process outlives the stage: not after an exception, not after Ctrl-C, not when this process is killed.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
-import signal
+import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -25,9 +28,9 @@ from typing import Any, Final, Self, TypeVar
 
 from charger.central import messages
 from charger.central.demo import NO_ANSWER, CallError, DemoCentralSystem
-from charger.errors import ChargerError
+from charger.central.demo_page import Entry
 from charger.functions.records import Records
-from charger.settings import IDENTITY, Settings
+from charger.settings import IDENTITY, VARIABLES, Settings
 from charger.statechart.checks import Checked
 from charger.station import configuration_of
 from charger.stories.play import SILENCE, Answered, Ears, Heard, Refusal
@@ -36,10 +39,17 @@ T = TypeVar("T")
 START: Final = 30.0
 """s that a process has until its page answers; for a slow machine."""
 HOST: Final = "127.0.0.1"
+LOOK: Final = 0.5
+"""s after which a station that died is noticed."""
+LAST_LINES: Final = 12
+"""Of what a station printed before it died."""
 
 
 class RealStage:
-    """A station without power yet; ``with`` ends whatever was started."""
+    """A station without power yet; ``with`` ends whatever was started.
+
+    Every method raises ConnectionError when the station's process ended by itself, with its last words.
+    """
 
     def __init__(self, settings: Settings, checked: Checked) -> None:
         self.connectors = len(settings.plans)
@@ -50,9 +60,12 @@ class RealStage:
         self._written: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._happened = threading.Condition()
+        self._answered: dict[str, float] = {}
+        """Action of a CALL of ours → when its last answer arrived."""
+        self._defect: Exception | None = None
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="central", daemon=True)
-        self._central = _Laboratory(self._heard)
+        self._thread = threading.Thread(target=self._loop.run_forever, name="laboratory", daemon=True)
+        self._central = _Laboratory(self._heard, settings)
         self._begun = time.monotonic()
 
     def __enter__(self) -> Self:
@@ -60,22 +73,39 @@ class RealStage:
         self._place = Path(self._folder.name)
         self._panel = _free_port()
         self._thread.start()
+        try:
+            self._do(self._central.start())
+        except BaseException:
+            self.close()
+            raise
         self._central.listeners.append(self._tell)
-        self._do(self._central.start())
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.power(on=False)
-        self._do(self._central.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
-        self._folder.cleanup()
+        self.close()
+
+    def close(self) -> None:
+        """End the process first, then everything else."""
+        self._kill()
+        try:
+            self._do(self._finish())
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+            self._folder.cleanup()
+
+    async def _finish(self) -> None:
+        await self._central.cut()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(START)
 
     # -- time --------------------------------------------------------------------------------------------
 
@@ -89,78 +119,130 @@ class RealStage:
 
     def wait(self, seconds: float, done: Callable[[], bool]) -> bool:
         """See `Stage`."""
+        end = time.monotonic() + seconds
         with self._happened:
-            return self._happened.wait_for(done, seconds)
+            while True:
+                left = end - time.monotonic()
+                if self._happened.wait_for(lambda: self._defect is not None or done(), min(left, LOOK)):
+                    if self._defect:
+                        raise self._defect
+                    return True
+                self._look()
+                if left <= LOOK:
+                    return False
+
+    def _look(self) -> None:
+        code = self._process.poll() if self._process else None
+        if code is not None:
+            raise ConnectionError(f"the station's process ended with exit code {code}{self._last_words()}")
+
+    def _last_words(self) -> str:
+        lines = (self._place / "output.txt").read_text(errors="replace").splitlines()[-LAST_LINES:]
+        return "".join(["; its last output:", *(f"\n    {line}" for line in lines)]) if lines else ""
 
     # -- the Central System ------------------------------------------------------------------------------
 
     def _heard(self, call: messages.Call) -> Any:
         with self._happened:
-            said = self.ears(Heard(self.now(), call.id, call.action, call.payload))
+            try:
+                said = self.ears(Heard(self.now(), call.id, call.action, call.payload))
+            except Exception as error:  # noqa: BLE001 - raised again where the story waits
+                self._defect = error
+                said = SILENCE
+            if call.action == "BootNotification" and isinstance(said, Mapping) and said.get("interval"):
+                self._written["heartbeatinterval"] = str(said["interval"])  # OCPP 1.6 §4.2
             self._happened.notify_all()
         if said is SILENCE:
             return NO_ANSWER
         return CallError(said.code) if isinstance(said, Refusal) else said
 
-    def _tell(self, _entry: object) -> None:
+    def _tell(self, entry: Entry) -> None:
+        """A frame came or went. Answers are stamped here: who asked hears of them after the next frames."""
         with self._happened:
+            if entry.direction == "in" and entry.frame.lstrip("[ ").startswith(("3", "4")):
+                self._answered[entry.action] = self.now()
             self._happened.notify_all()
 
     def call(self, action: str, payload: Mapping[str, Any]) -> Callable[[], Answered | None]:
         """See `Stage`."""
         identity = self._settings.id
         if identity not in self._central.stations:
+            self._look()
             raise ConnectionError("the station is not connected")
-        if action == "ChangeConfiguration":
-            self._written[str(payload["key"])] = str(payload["value"])
         answers: list[Answered] = []
 
         async def ask() -> None:
+            found: Answered | None = None
+            defect: Exception | None = None
             try:
                 found = Answered(0.0, await self._central.call(identity, action, payload))
             except CallError as error:
                 found = Answered(0.0, None, error.code)
             except (ConnectionError, TimeoutError):
-                return
+                return  # no answer: the player waits for it as long as the story says
+            except Exception as error:  # noqa: BLE001 - raised again where the story waits
+                defect = error
             with self._happened:
-                answers.append(Answered(self.now(), found.payload, found.error))
+                self._defect = defect or self._defect
+                if found is not None:
+                    self._note(action, payload, found)
+                    answers.append(Answered(self._answered[action], found.payload, found.error))
                 self._happened.notify_all()
 
         asyncio.run_coroutine_threadsafe(ask(), self._loop)
         return lambda: answers[0] if answers else None
 
+    def _note(self, action: str, payload: Mapping[str, Any], answer: Answered) -> None:
+        if action == "ChangeConfiguration" and (answer.payload or {}).get("status") in (
+            "Accepted",
+            "RebootRequired",
+        ):
+            self._written[str(payload["key"]).casefold()] = str(payload["value"])
+
     def network(self, up: bool) -> None:
         """See `Stage`."""
-        if up:
-            self._do(self._central.start())
-        else:
-            self._do(self._central.stop())
+        self._do(self._central.start() if up else self._central.cut())
 
     # -- the station -------------------------------------------------------------------------------------
 
     def setting(self, key: str) -> float:
         """See `Stage`."""
-        records = Records()
-        charts, settings = self._checked.charts, self._settings
-        station = configuration_of(charts, settings.plans, records, settings.configuration)
-        return float(self._written.get(key, station.value(key)))
+        settings = self._settings
+        station = configuration_of(
+            self._checked.charts, settings.plans, Records(), settings.configuration
+        ).value(key)
+        return float(self._written.get(key.casefold(), station))
 
     def power(self, on: bool) -> None:
         """See `Stage`."""
-        if on:
-            self._write_station()
-            output = (self._place / "output.txt").open("ab")
-            with output:
-                self._process = subprocess.Popen(  # noqa: S603 - ourselves
-                    [sys.executable, "-m", "charger", "run", str(self._place / "station.yaml")],
-                    stdout=output,
-                    stderr=output,
-                    env={key: value for key, value in os.environ.items() if not key.startswith("CHARGER_")},
-                )
-        elif self._process is not None:
-            self._process.send_signal(signal.SIGKILL)
-            self._process.wait()
+        if not on:
+            self._kill()
+            return
+        if self._process is not None:
+            raise ValueError("the station has power")
+        self._write_station()
+        with (self._place / "output.txt").open("ab") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - ourselves
+                [*_leash(), sys.executable, "-m", "charger", "run", str(self._place / "station.yaml")],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self._environment(),
+                start_new_session=True,  # Ctrl-C is for us
+            )
+
+    def _kill(self) -> None:
+        process = self._process
+        if process is not None:
+            process.kill()
+            process.wait()
             self._process = None
+
+    def _environment(self) -> dict[str, str]:
+        """Ours, without what would overrule the file; the password stays out of the file."""
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("CHARGER_")}
+        password = self._settings.central.password
+        return environment | ({VARIABLES["central.password"]: password} if password else {})
 
     def _write_station(self) -> None:
         settings = self._settings
@@ -187,6 +269,7 @@ class RealStage:
                 "lock_delay": world.lock_delay,
                 "car_delay": world.car_delay,
                 "plugged": sorted(self._plugged),
+                **({} if world.seed is None else {"seed": world.seed}),
             },
             "configuration": dict(settings.configuration),
         }
@@ -197,6 +280,8 @@ class RealStage:
 
     def act(self, act: str, connector: int | None, body: Mapping[str, Any]) -> None:
         """See `Stage`."""
+        if self._process is None:
+            raise ValueError("the station has no power")
         path = f"/sim/{act}" if connector is None else f"/sim/connectors/{connector}/{act}"
         if act == "clear_fault":
             self._request("DELETE", f"/sim/connectors/{connector}/fault", None)
@@ -204,7 +289,7 @@ class RealStage:
             self._request("POST", path, body)
         if connector is not None and act in ("plug", "unplug"):
             (self._plugged.add if act == "plug" else self._plugged.discard)(connector)
-            self._write_station()
+            self._write_station()  # so that the car is still there when the station restarts itself
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> None:
         data = json.dumps(dict(body)).encode() if body else None
@@ -214,31 +299,45 @@ class RealStage:
         end = time.monotonic() + START
         while True:
             try:
-                with urllib.request.urlopen(request, timeout=START):  # noqa: S310 - our own page
+                with _DIRECT.open(request, timeout=START):
                     return
             except urllib.error.HTTPError as error:
-                raise ValueError(json.loads(error.read()).get("error", str(error))) from error
+                with error:
+                    raise ValueError(_reason(error)) from error
             except urllib.error.URLError as error:
                 # The page comes up a moment after the link.
-                gone = self._process is None or self._process.poll() is not None
-                if gone or time.monotonic() > end:
-                    raise ChargerError(f"the station does not run: {error.reason}\n{self._said()}") from error
+                self._look()
+                if time.monotonic() > end:
+                    told = f"the station's page cannot be reached: {error.reason}{self._last_words()}"
+                    raise ConnectionError(told) from error
             time.sleep(0.05)
-
-    def _said(self) -> str:
-        return (self._place / "output.txt").read_text(errors="replace")[-2000:]
 
 
 class _Laboratory(DemoCentralSystem):
     """A Central System that asks somebody else what to say."""
 
-    def __init__(self, heard: Callable[[messages.Call], Any]) -> None:
-        super().__init__(host=HOST, port=0)
+    def __init__(self, heard: Callable[[messages.Call], Any], settings: Settings) -> None:
+        password = settings.central.password
+        super().__init__(
+            host=HOST,
+            port=_free_port(),
+            passwords=None if password is None else {settings.id: password},
+        )
         self._heard = heard
 
     def answer(self, call: messages.Call) -> Any:
         """Whatever the player says."""
         return self._heard(call)
+
+    async def cut(self) -> None:
+        """Tear every connection, without a Close, and stop listening; `start` takes the same port again."""
+        server, self._server = self._server, None
+        if server is None:
+            return
+        server.close(close_connections=False)
+        for connection in list(server.connections):
+            connection.transport.abort()
+        await server.wait_closed()
 
 
 def _identity(settings: Settings) -> dict[str, str]:
@@ -247,7 +346,30 @@ def _identity(settings: Settings) -> dict[str, str]:
     return {name: told[wire] for name, (wire, _) in IDENTITY.items() if wire in told}
 
 
+def _reason(error: urllib.error.HTTPError) -> str:
+    text = error.read().decode(errors="replace")
+    with contextlib.suppress(ValueError):
+        found = json.loads(text)
+        if isinstance(found, dict):
+            return str(found.get("error", text))
+    return f"{error}: {text[:200]}"
+
+
+def _leash() -> list[str]:
+    """What makes the kernel end a station whose laboratory died (Linux)."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+
+
+_DIRECT: Final = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+_PORTS: Final = range(20000, 32000)
+"""Below those that the kernel gives to outgoing connections: a port is still free when its owner is back."""
+
+
 def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    for port in random.sample(_PORTS, 50):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            return port
+    raise OSError("no free port on this machine")

@@ -81,7 +81,7 @@ class VirtualStage:
         self._driver: Driver | None = None
         self._hardware: SimulatedHardware | None = None
         self._link: _Link | None = None
-        self._calls = 0
+        self._serial = 0
 
     # -- time --------------------------------------------------------------------------------------------
 
@@ -189,8 +189,12 @@ class VirtualStage:
         """See `Stage`."""
         if self._link is None or not self._link.open:
             raise ConnectionError("the station is not connected")
-        self._calls += 1
-        return self._link.receive(f"call-{self._calls}", action, payload)
+        return self._link.receive(f"call-{self.serial()}", action, payload)
+
+    def serial(self) -> int:
+        """A number that nothing had before."""
+        self._serial += 1
+        return self._serial
 
     def settle(self) -> None:
         """Let the station take what waits for it."""
@@ -206,7 +210,6 @@ class _Link:
         self._post = post
         self._waiting: deque[ports.Call] = deque()
         self._answers: dict[str, Answered] = {}
-        self._sent = 0
 
     def perform(self, command: ports.CentralCommand) -> None:
         """See `ports.Central`."""
@@ -251,10 +254,10 @@ class _Link:
         """A CALL of the Central System arrives."""
         text = json.dumps([2, unique_id, action, dict(payload)])
         frame = messages.parse(text, messages.FROM_CENTRAL_SYSTEM)
-        if isinstance(frame, messages.Call):
-            self._post(Event(f"ocpp.{action}", call=unique_id, fields=frame.payload))
-        elif isinstance(frame, messages.BadCall):
+        if isinstance(frame, messages.BadCall):
             self._answers[unique_id] = Answered(self._stage.now(), None, frame.code)
+        else:
+            self._post(Event(f"ocpp.{action}", call=unique_id, fields=dict(payload)))
         return lambda: self._answers.get(unique_id)
 
     def _connect(self) -> None:
@@ -264,8 +267,8 @@ class _Link:
 
     def _send(self) -> None:
         call = self._waiting[0]
-        self._sent += 1
-        heard = Heard(self._stage.now(), call.id or f"{id(self)}-{self._sent}", call.action, call.payload)
+        unique_id = call.id or f"frame-{self._stage.serial()}"
+        heard = Heard(self._stage.now(), unique_id, call.action, call.payload)
         answer = self._stage.ears(heard)
         delay = call.timeout if answer is SILENCE else DELAY
         self._later(delay, lambda: self._answer(call, answer))
@@ -288,7 +291,5 @@ class _Link:
         self._post(Event("ocpp.answered", fields=fields))
 
     def _later(self, delay: float, act: Callable[[], None]) -> None:
-        self._sent += 1
-        self._stage.clock.start(
-            f"link/{id(self)}/{self._sent}", self._stage.now() + delay, lambda _key: act()
-        )
+        stage = self._stage
+        stage.clock.start(f"link/{stage.serial()}", stage.now() + delay, lambda _key: act())

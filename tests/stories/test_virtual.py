@@ -1,0 +1,106 @@
+"""The stage in virtual time: the edges that stories seldom come to."""
+
+import asyncio
+
+import pytest
+from rig import checked
+from test_player import told
+
+from charger import ports
+from charger.settings import load
+from charger.stories.play import SILENCE
+from charger.stories.virtual import VirtualStage
+
+BOOTED = "  - power: on\n  - boots: Available\n"
+
+
+@pytest.fixture
+def stage(tmp_path):
+    file = tmp_path / "station.yaml"
+    file.write_text(
+        "id: A\nvendor: V\nmodel: M\ncentral: {url: 'ws://127.0.0.1:9/'}\ndata: ./data\nhardware: simulated\n"
+        "connectors: 1\nconfiguration: {MessageTimeout: 10, WebSocketPingInterval: 7}\n"
+    )
+    settings, findings, _ = load(file, {})
+    assert settings, findings
+    return VirtualStage(settings, checked(), tmp_path)
+
+
+def test_nothing_can_be_done_without_power(stage, tmp_path):
+    stage.power(on=False)
+    stage.settle()
+    stage.network(up=False)
+    stage.network(up=True)
+    assert told(tmp_path, "  - plug: 1", stage=stage) == "3: 'plug' cannot be done: the station has no power"
+
+
+def test_nothing_can_be_called_without_a_connection(stage, tmp_path):
+    steps = f"{BOOTED}  - network: down\n  - call: {{ClearCache: {{}}}}"
+    assert told(tmp_path, steps, stage=stage) == "6: 'call' cannot be done: the station is not connected"
+
+
+def test_a_call_may_be_answered_with_an_error(stage, tmp_path):
+    steps = f"""{BOOTED}
+  - call: {{GetLocalListVersion: {{}}}}
+    answer: {{error: NotSupported}}
+  - call: {{Reset: {{type: Warm}}}}
+    answer: {{error: PropertyConstraintViolation}}
+"""
+    assert told(tmp_path, steps, stage=stage) is None
+
+
+def test_silence_is_a_timeout_and_a_broken_answer_an_error(stage, tmp_path):
+    steps = f"""
+  - central: {{BootNotification: silence}}
+{BOOTED.replace("boots: Available", "expect: {BootNotification: {}}")}
+  - central: {{BootNotification: {{status: Perhaps}}}}
+  - expect: {{BootNotification: {{}}}}
+    after: 20s                          # 10 s until the answer is given up, 10 s until the next attempt
+    within: 40s
+  - central: {{BootNotification: {{error: InternalError}}}}
+  - expect: {{BootNotification: {{}}}}
+    within: 60s
+  - central: {{BootNotification: null}}
+  - boots: Available
+    within: 90s
+"""
+    assert told(tmp_path, steps, stage=stage) is None
+
+
+def test_what_is_on_its_way_when_the_link_breaks_is_lost(stage, tmp_path):
+    steps = f"{BOOTED}  - central: {{Authorize: silence}}\n  - swipe: $tag\n  - expect: {{Authorize: {{}}}}"
+    assert told(tmp_path, steps, stage=stage) is None
+    stage.network(up=False)  # with an Authorize that is not answered
+    stage.wait(30, lambda: False)
+    stage.network(up=False)  # it is gone already
+    stage.network(up=True)
+    assert stage.wait(100, lambda: stage._link.open)
+
+
+def test_pings_are_answered(stage, tmp_path):
+    assert told(tmp_path, f"{BOOTED}  - nothing: 60s", stage=stage) is None
+    assert stage._link.open
+
+
+def test_the_port_keeps_its_contract(stage, tmp_path):
+    assert told(tmp_path, BOOTED, stage=stage) is None
+    link, heard = stage._link, []
+    stage.ears = lambda call: heard.append(call.action) or SILENCE
+    link.perform(ports.Connect())  # already there
+    stage.wait(1, lambda: False)
+    assert link.open
+    link.perform(ports.Disconnect())
+    assert not link.open
+    link.perform(ports.Call(99, "Heartbeat", {}, 10.0))
+    assert heard == []
+    stage.wait(30, lambda: link.open)
+    assert link.open
+    asyncio.run(link.close())
+
+
+def test_an_answer_that_breaks_its_schema_is_told(stage, tmp_path):
+    assert told(tmp_path, BOOTED, stage=stage) is None
+    answer = stage._link.receive("c", "ClearCache", {})
+    assert answer() is None
+    stage._link.perform(ports.Reply("c", "ClearCache", {"status": "Perhaps"}))
+    assert answer().error.startswith("its answer breaks the schema: status")
