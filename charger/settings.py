@@ -46,7 +46,7 @@ KEYS_OF_STATION: Final = (
     "configuration",
 )
 KEYS_OF_CENTRAL: Final = ("url", "password", "ca_file", "verify_hostname")
-KEYS_OF_CONNECTOR: Final = ("cable", "phases", "max_current")
+KEYS_OF_CONNECTOR: Final = ("cable", "phases", "max_current", "reader")
 POWER: Final = 7400.0
 DELAYS: Final[Mapping[str, float]] = {"contactor_delay": 0.1, "lock_delay": 0.3, "car_delay": 0.2}
 KEYS_OF_SIMULATION: Final = ("power", *DELAYS, "plugged", "seed")
@@ -250,7 +250,8 @@ def effective(settings: Settings, configuration: Configuration | None = None) ->
     for number, plan in enumerate(settings.plans, start=1):
         cable = "fixed cable" if plan.fixed else "socket with a lock"
         phases = "1 phase" if plan.phases == 1 else f"{plan.phases} phases"
-        shown[f"connectors.{number}"] = f"{cable}, {phases}, {plan.max_current:g} A"
+        reader = ", a reader of its own" if plan.own_reader else ""
+        shown[f"connectors.{number}"] = f"{cable}, {phases}, {plan.max_current:g} A{reader}"
     for name in KEYS_OF_SIMULATION:
         shown[f"simulation.{name}"] = getattr(settings.simulation, name)
     origins = settings.origins
@@ -447,6 +448,7 @@ class _Reader:
             fixed=self.take(section, "cable", values.cable, plan.fixed),
             phases=self.take(section, "phases", values.phases, plan.phases),
             max_current=self.take(section, "max_current", values.number(6, 80, "A"), plan.max_current),
+            own_reader=self.take(section, "reader", values.own_reader, plan.own_reader),
         )
 
     def _simulation(self, station: _Section, connectors: int) -> Simulation:

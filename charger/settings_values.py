@@ -99,6 +99,11 @@ def cable(node: Node) -> bool:
     return one_of(node, ("fixed", "socket")) == "fixed"
 
 
+def own_reader(node: Node) -> bool:
+    """Whether the card reader serves this connector alone."""
+    return one_of(node, ("own", "shared")) == "own"
+
+
 def phases(node: Node) -> int:
     """1 or 3."""
     return int(one_of(node, ("1", "3")))

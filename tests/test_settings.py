@@ -44,7 +44,7 @@ data: ../data
 panel: off
 hardware: simulated
 connectors:
-  - {cable: fixed, phases: 1, max_current: 16.5}
+  - {cable: fixed, phases: 1, max_current: 16.5, reader: own}
   - {cable: socket}
   - {}
 simulation:
@@ -140,7 +140,7 @@ def test_everything_can_be_said(here):
     assert settings.data == here / ".." / "data"
     assert settings.panel is None
     assert settings.plans == (
-        ConnectorPlan(fixed=True, phases=1, max_current=16.5),
+        ConnectorPlan(fixed=True, phases=1, max_current=16.5, own_reader=True),
         ConnectorPlan(fixed=False, phases=3, max_current=32.0),
         ConnectorPlan(),
     )
@@ -274,7 +274,7 @@ configuration:
         "17:44: connectors.1.max_current: 5 A is out of range: from 6 to 80 A [bad-setting]",
         "18:29: connectors.2.phases: a text should stand here [wrong-kind]",
         "18:47: connectors.2.max_current: 80.1 A is out of range: from 6 to 80 A [bad-setting]",
-        "18:53: connectors.2 has no key 'lock': known are cable, phases, max_current [unknown-key]",
+        "18:53: connectors.2 has no key 'lock': known are cable, phases, max_current, reader [unknown-key]",
         "19:5: connectors.3 is written as `key: value` pairs [wrong-kind]",
         "21:10: simulation.power: a number should stand here, in W and without the unit [wrong-kind]",
         "22:15: simulation.lock_delay: -1 s is out of range: from 0 to 60 s [bad-setting]",
@@ -525,7 +525,7 @@ def test_every_setting_tells_where_it_came_from(here):
     assert rows["central.verify_hostname"] == ("false", "station.yaml:15")
     assert rows["panel"] == ("off", "station.yaml:18")
     assert rows["panel_token"] == ("not set", "default")
-    assert rows["connectors.1"] == ("fixed cable, 1 phase, 16.5 A", "station.yaml:21")
+    assert rows["connectors.1"] == ("fixed cable, 1 phase, 16.5 A, a reader of its own", "station.yaml:21")
     assert rows["connectors.2"] == ("socket with a lock, 3 phases, 32 A", "station.yaml:22")
     assert rows["simulation.power"] == ("11000", "station.yaml:25")
     assert rows["simulation.plugged"] == ("3, 1", "station.yaml:29")

@@ -15,7 +15,7 @@ from charger.functions import metering
 from charger.functions.records import Records
 
 _PHASE_ITEM = re.compile(r"\s*(?:(\d+)\.)?(NotApplicable|Unknown|RST|RTS|SRT|STR|TRS|TSR)\s*\Z")
-_WHOLE = re.compile(r"\s*[0-9]{1,9}\s*\Z")
+_WHOLE = re.compile(r"\s*[0-9]{1,10}\s*\Z")
 
 Type = Literal["bool", "int", "list", "text"]
 

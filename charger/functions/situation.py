@@ -35,6 +35,8 @@ class ConnectorPlan:
     phases: int = 3
     max_current: float = 32.0
     """A per phase that the installation allows."""
+    own_reader: bool = False
+    """It has a card reader of its own; otherwise it shares one with the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -211,7 +211,7 @@ class SimulatedHardware:
         ``lock``              ``{"fail": true}``: from now on the lock does not move; ``false``: it does
         ``fault``             ``{"error_code": …, "info": …}``; connector 0: the station as a whole
         ``clear_fault``       all faults there are gone
-        ``swipe``             ``{"id_tag": …}``: a card is presented, for the connector given or for none
+        ``swipe``             ``{"id_tag": …}``: a card at the reader of that connector, or of all
         ====================  ==========================================================================
 
         Raises:
@@ -235,6 +235,8 @@ class SimulatedHardware:
                 place = body.get("connector", connector)
                 if place is not None:
                     self._outlet(place)
+                elif all(outlet.plan.own_reader for outlet in self._outlets.values()):
+                    raise ValueError("every connector has a reader of its own: name the connector")
                 self._post(Event("card.presented", None, {"tag": body["id_tag"], "connector": place}))
             case _:
                 raise ValueError(f"nobody knows how to {act}")

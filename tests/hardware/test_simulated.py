@@ -279,6 +279,14 @@ def test_a_car_is_unplugged_once_and_a_fixed_cable_has_no_lock(world):
         world.act("swipe", 3, id_tag="A")
 
 
+def test_where_every_connector_has_a_reader_a_card_needs_a_place():
+    own = World(ConnectorPlan(own_reader=True), ConnectorPlan(own_reader=True))
+    with pytest.raises(ValueError, match="every connector has a reader of its own: name the connector"):
+        own.hardware.simulate("swipe", None, {"id_tag": "A"})
+    own.hardware.simulate("swipe", 2, {"id_tag": "A"})
+    assert [event.fields["connector"] for event in own.events] == [2]
+
+
 # -- lock --------------------------------------------------------------------------------------------------
 
 
