@@ -215,6 +215,25 @@ class CentralSystem:
                 return {}
 
 
+MATRIX = {
+    "Available": "Preparing Charging SuspendedEV SuspendedEVSE Reserved Unavailable Faulted",
+    "Preparing": "Available Charging SuspendedEV SuspendedEVSE Finishing Faulted",
+    "Charging": "Available SuspendedEV SuspendedEVSE Finishing Unavailable Faulted",
+    "SuspendedEV": "Available Charging SuspendedEVSE Finishing Unavailable Faulted",
+    "SuspendedEVSE": "Available Charging SuspendedEV Finishing Unavailable Faulted",
+    "Finishing": "Available Preparing Unavailable Faulted",
+    "Reserved": "Available Preparing Unavailable Faulted",
+    "Unavailable": "Available Preparing Charging SuspendedEV SuspendedEVSE Faulted",
+    "Faulted": "Available Preparing Charging SuspendedEV SuspendedEVSE Finishing Reserved Unavailable",
+}
+"""§4.9: from a status to those that may follow it, for connectors."""
+
+
+def allowed(earlier: str, later: str) -> bool:
+    """Whether a status may follow another one."""
+    return earlier in ("", later) or later in MATRIX[earlier].split()
+
+
 class Rig:
     """A station of so many connectors, running."""
 
@@ -237,13 +256,14 @@ class Rig:
         self.configuration = configuration
         self.cs = CentralSystem(self.clock)
         self.steps: list[Any] = []
+        self._shown: dict[int, str] = {}
         self.before: list[tuple[str, dict[str, Any]]] = []
         """What the Central System got before the last power cut."""
         self._observer = observe if charts == CHARTS else _nobody
         self.simulation = SIMULATION | (simulation or {})
         self.hardware = SimulatedHardware(self.plans, clock=self.clock, **self.simulation)
         self.driver = Driver(
-            self._station, self.storage, self.hardware, self._central, self.clock, self.steps.append
+            self._station, self.storage, self.hardware, self._central, self.clock, self._stepped
         )
         if start:
             self.driver.start()
@@ -263,6 +283,15 @@ class Rig:
     def _central(self, post: ports.Post) -> CentralSystem:
         self.cs.post = post
         return self.cs
+
+    def _stepped(self, step: Any) -> None:
+        """Whatever a test is about, statuses change along the matrix (§4.9); other charts may do as they like."""
+        self.steps.append(step)
+        if self._observer is observe:
+            for number in range(1, len(self.plans) + 1):
+                now = self.status(number)  # empty while a station is built anew
+                assert not now or allowed(self._shown.get(number, ""), now), (self._shown[number], now, step.event)
+                self._shown[number] = now
 
     # -- acts --------------------------------------------------------------------------------------------
 

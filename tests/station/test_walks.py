@@ -14,25 +14,13 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from rig import Rig
+from rig import Rig, allowed
 
 from charger import ports
 from charger.errors import Defect, StorageFull
 from charger.functions.times import to_seconds
 
 STEPS = 150
-MATRIX = {
-    "Available": "Preparing Charging SuspendedEV SuspendedEVSE Reserved Unavailable Faulted",
-    "Preparing": "Available Charging SuspendedEV SuspendedEVSE Finishing Faulted",
-    "Charging": "Available SuspendedEV SuspendedEVSE Finishing Unavailable Faulted",
-    "SuspendedEV": "Available Charging SuspendedEVSE Finishing Unavailable Faulted",
-    "SuspendedEVSE": "Available Charging SuspendedEV Finishing Unavailable Faulted",
-    "Finishing": "Available Preparing Unavailable Faulted",
-    "Reserved": "Available Preparing Unavailable Faulted",
-    "Unavailable": "Available Preparing Charging SuspendedEV SuspendedEVSE Faulted",
-    "Faulted": "Available Preparing Charging SuspendedEV SuspendedEVSE Finishing Reserved Unavailable",
-}
-"""§4.9: from a status to those that may follow it, for connectors."""
 STATION = {"Available", "Unavailable", "Faulted"}
 TAGS = ("ONE", "TWO", "three")
 ERRORS = ("GroundFailure", "OverVoltage", "HighTemperature")
@@ -45,10 +33,6 @@ ORDER: tuple[Any, ...] = (
     (ports.StartTimer, ports.CancelTimer),
     ports.Restart,
 )
-
-
-def allowed(earlier: str, later: str) -> bool:
-    return earlier in ("", later) or later in MATRIX[earlier].split()
 
 
 class Walk:
