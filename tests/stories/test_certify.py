@@ -199,6 +199,25 @@ def test_wrong_usage(words: list[str], told: str, capsys: pytest.CaptureFixture[
     assert told in capsys.readouterr().err
 
 
+def test_a_report_that_cannot_be_written_is_printed_all_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "report.md").mkdir()
+    words = [
+        "certify",
+        "--virtual",
+        "--story",
+        "TC_012",
+        "--report",
+        str(tmp_path / "report.md"),
+        str(IMKEV7),
+    ]
+    assert cli.run_command(words) == 2
+    printed = capsys.readouterr()
+    assert "Test Result Summary" in printed.out
+    assert printed.err.endswith("report.md: Is a directory\n")
+
+
 def test_a_profile_without_stories(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.run_command(["certify", "--profile", "Reservation"])
@@ -368,16 +387,33 @@ def test_the_network_comes_back_and_a_dead_station_is_told(station: Path) -> Non
             stage.act("unplug", 1, {})
 
 
-def test_what_a_player_does_wrong_is_not_lost() -> None:
-    """An exception in the Central System's thread arrives where the story waits."""
+def test_answers_are_heard_in_order_and_what_a_player_does_wrong_is_not_lost() -> None:
+    """An answer counts from its arrival; an exception in the Central System's thread arrives where one waits."""
     settings = settings_of()
+    heard: list[Heard] = []
 
-    def ears(_call: Heard) -> Any:
+    def ears(call: Heard) -> Any:
+        heard.append(call)
+        if call.action == "BootNotification":
+            return {"status": "Accepted", "currentTime": "2026-11-22T12:00:00Z", "interval": 300}
+        return {}
+
+    def wrong(_call: Heard) -> Any:
         return {"transactionId": NAMES["nobody"]}
 
     with RealStage(settings, check(settings.charts, build)) as stage:
         stage.ears = ears
         stage.power(on=True)
+        assert stage.wait(PATIENCE, lambda: len(heard) == 3)
+        answer_of = stage.call("ChangeAvailability", {"connectorId": 1, "type": "Inoperative"})
+        assert stage.wait(PATIENCE, lambda: len(heard) == 4 and answer_of() is not None)
+        answer = answer_of()
+        assert answer
+        assert answer.payload == {"status": "Accepted"}
+        assert answer.at < heard[3].at
+        assert stage.setting("HeartbeatInterval") == 300
+        stage.ears = wrong
+        stage.call("ChangeAvailability", {"connectorId": 1, "type": "Operative"})
         with pytest.raises(KeyError, match="nobody"):
             stage.wait(PATIENCE, lambda: False)
 
