@@ -6,7 +6,7 @@ STATION ?= stations/simulated.yaml
 CSMS_PORT ?= 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check diagrams lint types accept bench lock clean system-run system-test
+.PHONY: help run test check diagrams lint types accept bench fuzz soak lock clean system-run system-test
 
 help: ## Show this.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,13 @@ accept: $(VENV)/.test ## Take the findings as printed now for the expected ones;
 
 bench: $(VENV)/.test ## Measure, beside a raw echo and a minimal charge point. Several minutes.
 	$(PY) bench/run.py
+
+fuzz: $(VENV)/.test ## A hostile Central System and a hostile world, by chance. A quarter of an hour.
+	CHARGER_FUZZ=$(FUZZ) $(PY) -m pytest tests/fuzz/test_hostile.py tests/fuzz/test_hostile_link.py --no-cov
+FUZZ ?= 30
+
+soak: $(VENV)/.test ## Months of ordinary use in minutes: does anything grow, is anything lost?
+	$(PY) tests/soak.py
 
 lock: $(VENV)/.test ## Choose the newest allowed versions of every dependency.
 	$(PY) -m pip install -q 'pip-tools>=7.5'

@@ -12,8 +12,11 @@ import json
 import logging
 import os
 import shutil
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,9 +27,12 @@ if TYPE_CHECKING:
     from charger.settings import Settings
     from charger.statechart.checks import Checked
     from charger.statechart.findings import Finding
+    from charger.stories.play import Played
 
 FINE, FINDINGS, WRONG = 0, 1, 2
 FORMATS = ("text", "json", "github")
+CLEAR = "\r\033[K"
+"""What empties a line of a terminal."""
 
 
 def main() -> None:
@@ -86,6 +92,25 @@ def _parser() -> argparse.ArgumentParser:
     config = commands.add_parser("config", help="show the effective settings and where each came from")
     _station_argument(config)
     config.set_defaults(command=show_config)
+
+    certify = commands.add_parser("certify", help="play the certification stories against a station")
+    _station_argument(certify)
+    certify.add_argument(
+        "--profile",
+        action="append",
+        choices=("Core", "RemoteTrigger"),
+        help="only the stories of this profile; may be repeated",
+    )
+    certify.add_argument(
+        "--story", action="append", default=[], metavar="NAME", help="only this story; may be repeated"
+    )
+    certify.add_argument(
+        "--report", type=Path, metavar="FILE", help="write the report to a .md, .json or .txt file"
+    )
+    certify.add_argument(
+        "--virtual", action="store_true", help="play in virtual time: fast, but no process and no socket"
+    )
+    certify.set_defaults(command=certify_station)
 
     csms = commands.add_parser("csms", help="run the small demo Central System")
     csms.add_argument("--host", default="127.0.0.1")
@@ -216,6 +241,49 @@ def show_config(arguments: argparse.Namespace) -> int:
     return FINE
 
 
+def certify_station(arguments: argparse.Namespace) -> int:
+    """`charger certify`: every story on a station of its own, then the report."""
+    from charger.stories import certify, report
+
+    file: Path | None = arguments.report
+    if file is not None and file.suffix not in report.FORMATS:
+        raise UsageError(f"--report {file}: name a file that ends in {', '.join(report.FORMATS)}")
+    if file is not None and not file.resolve().parent.is_dir():
+        raise UsageError(f"--report {file}: there is no folder {file.parent}")
+    stories = certify.read_stories(arguments.profile or certify.FOLDERS)
+    chosen = certify.choose(stories, arguments.story)
+    settings, checked = _load(_station_path(arguments.station))
+    if settings.hardware != "simulated":
+        raise UsageError(
+            f"{settings.file} has `hardware: {settings.hardware}`: stories plug cars in and cut the power,"
+            " which works with `hardware: simulated` only"
+        )
+    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # what breaks a link is told by the story
+    progress = _Progress(len(chosen))
+    run = certify.Run(certify.Theatre(settings, checked, arguments.virtual), chosen, report.KEYS)
+    with _interruptible():
+        try:
+            run.play(progress.begins, progress.ended)
+        except KeyboardInterrupt:
+            print(f"\ninterrupted: {len(run.played)} of {_count(len(chosen), 'story', 'stories')} played")
+    found = report.make_report(
+        run.played,
+        stories,
+        settings,
+        run.asked,
+        virtual=arguments.virtual,
+        day=datetime.now(UTC).date(),
+    )
+    progress.clear()
+    print(f"\n{report.as_text(found)}", end="", flush=True)
+    if file is not None:
+        try:
+            file.write_text(report.FORMATS[file.suffix](found), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"--report {file}: {error.strerror}") from error
+    return FINE if found.passed and len(run.played) == len(chosen) else FINDINGS
+
+
 def run_csms(arguments: argparse.Namespace) -> int:
     """`charger csms`."""
     from charger.central import demo
@@ -313,8 +381,55 @@ def _report(findings: list[Finding], sources: dict[str, str], form: str, summary
     return FINDINGS if findings else FINE
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
+def _count(number: int, what: str, several: str | None = None) -> str:
+    return f"{number} {what if number == 1 else several or f'{what}s'}"
+
+
+class _Progress:
+    """The story that is played, in place on a terminal; elsewhere a line for each that was."""
+
+    def __init__(self, of: int) -> None:
+        self._of = of
+        self._done = 0
+        self._in_place = sys.stdout.isatty()
+
+    def begins(self, what: str) -> None:
+        """Something is played now."""
+        if self._in_place:
+            told = f"{self._place()}  {what} …"[: shutil.get_terminal_size().columns - 1]
+            print(f"{CLEAR}{told}", end="", flush=True)
+
+    def ended(self, played: Played) -> None:
+        """A story was played; a failure stays on the screen."""
+        self._done += 1
+        story = played.story
+        told = f"{self._place()}  {story.name}  {story.title}  "
+        if played.failure:
+            told += f"Fail  {played.failure.splitlines()[0]}"
+        else:
+            told += f"N/A  {played.skipped}" if played.skipped else f"Pass  {played.duration:.1f} s"
+        if played.failure or not self._in_place:
+            print(f"{CLEAR if self._in_place else ''}{told}", flush=True)
+
+    def clear(self) -> None:
+        """Nothing is played any more."""
+        if self._in_place:
+            print(CLEAR, end="", flush=True)
+
+    def _place(self) -> str:
+        return f"{self._done:>{len(str(self._of))}}/{self._of}"
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Being told to end is the same as Ctrl-C, so that nothing that was started is left behind."""
+    numbers = (signal.SIGTERM, signal.SIGHUP)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _log(*, quiet: bool) -> None:

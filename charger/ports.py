@@ -147,6 +147,9 @@ class Call:
     Answered exactly once by an event `ocpp.answered` with the fields ``token`` (this one), ``outcome``
     (``result``, ``error``, ``timeout`` or ``offline``) and ``payload`` (of the CALLRESULT, else empty).
     An answer that breaks its schema is an ``error``. Without a link: ``offline``, at once.
+
+    A good answer that comes after its time to a call with an `id` is an event `ocpp.answered_late` with the
+    fields ``id`` and ``payload``.
     """
 
     token: int

@@ -81,7 +81,7 @@ class Station:
                 the contactors, and build another from the durable facts.
         """
         situation = self.situation
-        situation.now = event.moment
+        situation.begin(event.moment)
         try:
             event, moves = self._moves(event)
         except Exception as error:
@@ -99,8 +99,9 @@ class Station:
         """The event as the charts know it, and what moved."""
         if not self._started:
             return event, self._before_start(event)
-        if event.name == "ocpp.answered":
-            answer = self._answer(event)
+        if event.name in ("ocpp.answered", "ocpp.answered_late"):
+            late = event.name == "ocpp.answered_late"
+            answer = self._answer_late(event) if late else self._answer(event)
             return (answer, self.ensemble.step(answer)) if answer else (event, [])
         if event.call is not None:
             if self.situation.ignoring_calls:
@@ -146,6 +147,13 @@ class Station:
         name = "accepted" if status in (None, "Accepted") else "refused"
         fields = {**payload, "status": status}
         return Event(f"ocpp.{action}.{name}", None, fields, token=token, moment=event.moment)
+
+    def _answer_late(self, event: Event) -> Event | None:
+        """An answer after its time, to the message that would be sent again."""
+        message = self.situation.queue.first()
+        if message is None or message.id != event.fields["id"]:
+            return None
+        return Event("queue.answered", None, event.fields["payload"], moment=event.moment)
 
     def noted(self, facts: Iterable[ports.Change]) -> list[ports.Change]:
         """Stored transactions with the time and the register of now, which outlive a defect."""
@@ -222,7 +230,8 @@ def configuration_of(
     fixed = {"NumberOfConnectors": str(len(plans))}
     if all(plan.fixed for plan in plans):
         fixed["UnlockConnectorOnEVSideDisconnect"] = "false"  # errata 3.84: there is nothing to unlock
-    return Configuration(records, chart_set.settings, initial, fixed)
+    phases = max(plan.phases for plan in plans)
+    return Configuration(records, chart_set.settings, initial, fixed, phases)
 
 
 def _faults(faults: Mapping[str, str]) -> list[dict[str, str]]:

@@ -242,6 +242,7 @@ class Rig:
         connectors: int = 2,
         *,
         fixed: bool = False,
+        phases: int = 3,
         charts: Path = CHARTS,
         storage: MemoryStorage | None = None,
         clock: VirtualClock | None = None,
@@ -251,7 +252,7 @@ class Rig:
     ) -> None:
         self.clock = clock or VirtualClock()
         self.storage = storage or MemoryStorage()
-        self.plans = tuple(ConnectorPlan(fixed=fixed) for _ in range(connectors))
+        self.plans = tuple(ConnectorPlan(fixed=fixed, phases=phases) for _ in range(connectors))
         self.charts = checked(charts)
         self.configuration = configuration
         self.cs = CentralSystem(self.clock)
@@ -290,7 +291,11 @@ class Rig:
         if self._observer is observe:
             for number in range(1, len(self.plans) + 1):
                 now = self.status(number)  # empty while a station is built anew
-                assert not now or allowed(self._shown.get(number, ""), now), (self._shown[number], now, step.event)
+                assert not now or allowed(self._shown.get(number, ""), now), (
+                    self._shown[number],
+                    now,
+                    step.event,
+                )
                 self._shown[number] = now
 
     # -- acts --------------------------------------------------------------------------------------------
@@ -353,6 +358,7 @@ class Rig:
         rig = Rig(
             len(self.plans),
             fixed=self.plans[0].fixed,
+            phases=self.plans[0].phases,
             storage=self.storage,
             clock=clock,
             start=False,

@@ -45,6 +45,8 @@ MAX_FRAME: Final = 64 * 1024
 MAX_MESSAGE: Final = 1024 * 1024
 MAX_UNSENT: Final = 1024 * 1024
 """Bytes waiting in the socket; beyond, the peer does not read and the link is lost."""
+MAX_OVERDUE: Final = 8
+"""Messages whose late answer would still be taken."""
 MAX_OWED: Final = 100
 """Calls of the Central System left unanswered; beyond, the oldest is forgotten (it may have one, §4.1.1)."""
 FRAMES_PER_TURN: Final = 32
@@ -108,6 +110,7 @@ class CentralLink:
         self._waiting: deque[Call] = deque()
         self._pending: _Pending | None = None
         self._owed: dict[str, None] = {}  # ids of CALLs we have not answered, oldest first
+        self._overdue: dict[str, Call] = {}  # unanswered in time, but may be sent again: oldest first
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
 
@@ -277,12 +280,17 @@ class CentralLink:
                 continue
             # Never the same for two messages, not even across restarts (OCPP-J errata 3.1).
             unique_id = call.id or str(uuid.uuid4())
+            self._overdue.pop(unique_id, None)
             timer = asyncio.get_running_loop().call_later(call.timeout, self._expired, call)
             self._pending = _Pending(unique_id, call, timer)
             self._write(self._connection, messages.call(unique_id, call.action, payload))
 
     def _expired(self, call: Call) -> None:
         self._pending = None
+        if call.id is not None:
+            self._overdue[call.id] = call
+            if len(self._overdue) > MAX_OVERDUE:
+                del self._overdue[next(iter(self._overdue))]
         self._answered(call, "timeout")
         self._send_next()
 
@@ -353,7 +361,7 @@ class CentralLink:
     def _concluded(self, frame: messages.Result | messages.Failure) -> None:
         pending = self._take(frame.id)
         if pending is None:
-            _log.warning("dropped an answer to %.50r: late, repeated or never asked", frame.id)
+            self._concluded_late(frame)
             return
         action = pending.call.action
         if isinstance(frame, messages.Failure):
@@ -365,6 +373,18 @@ class CentralLink:
         else:
             self._answered(pending.call, "result", frame.payload)
         self._send_next()
+
+    def _concluded_late(self, frame: messages.Result | messages.Failure) -> None:
+        """An answer that nobody waits for counts as long as its message might be sent again."""
+        call = self._overdue.pop(frame.id, None)
+        if (
+            call is None
+            or not isinstance(frame, messages.Result)
+            or messages.find_fault(call.action, frame.payload, response=True, tolerant=self._tolerant)
+        ):
+            _log.warning("dropped an answer to %.50r: late, repeated or never asked", frame.id)
+            return
+        self._post(Event("ocpp.answered_late", fields={"id": frame.id, "payload": frame.payload}))
 
     def _take(self, unique_id: str) -> _Pending | None:
         """Give out the pending CALL when it is this one."""

@@ -47,7 +47,7 @@ def _measurands(name: str) -> Callable[[str, Configuration], bool]:
     def check(text: str, configuration: Configuration) -> bool:
         items = split(text)
         return len(items) <= configuration.number(f"{name}MaxLength", 1) and all(
-            metering.supported(item) for item in items
+            metering.supported(item, configuration.phases) for item in items
         )
 
     return check
@@ -153,6 +153,7 @@ class Configuration:
         settings: declared in charts/index.yaml, name and default.
         initial: from station.yaml; None takes a key away. Wins over the default until a value is written.
         fixed: what follows from the hardware; wins over everything.
+        phases: the most that a connector has.
     """
 
     def __init__(
@@ -161,7 +162,9 @@ class Configuration:
         settings: Mapping[str, str | int | float | bool] | None = None,
         initial: Mapping[str, str | None] | None = None,
         fixed: Mapping[str, str] | None = None,
+        phases: int = 3,
     ) -> None:
+        self.phases = phases
         self._records = records
         self._initial = {name.casefold(): value for name, value in (initial or {}).items()}
         self._fixed = dict(fixed or {})
@@ -218,8 +221,14 @@ class Configuration:
         return right and (key.check is None or key.check(text, self))
 
     def write(self, key: Key, text: str) -> None:
-        """Keep a valid value."""
-        self._records.put("configuration", key.name, text.strip())
+        """Keep a valid value, written as everybody writes it: ``true``, ``60``."""
+        text = text.strip()
+        match key.type:
+            case "bool":
+                text = text.casefold()
+            case "int":
+                text = str(int(text))
+        self._records.put("configuration", key.name, text)
         self._typed.pop(key.name, None)
 
     def origin(self, name: str) -> str:

@@ -55,10 +55,12 @@ def whole(energy: float) -> int:
     return int(energy)
 
 
-def supported(measurand: str) -> bool:
-    """Whether the meter has it; ``Current.Import.L1`` asks for one phase (OCPP 1.6 §9.1.17)."""
+def supported(measurand: str, phases: int = 3) -> bool:
+    """Whether a meter of so many phases has it; ``Current.Import.L1`` asks for one (OCPP 1.6 §9.1.17)."""
     name, phase = _split_phase(measurand)
-    return name in _MEASURES and (not phase or name in ("Current.Import", "Voltage"))
+    return name in _MEASURES and (
+        not phase or (name in ("Current.Import", "Voltage") and phase in _PHASES[:phases])
+    )
 
 
 def _split_phase(measurand: str) -> tuple[str, str]:
@@ -86,3 +88,11 @@ def sampled(
             if not phase or value.get("phase", "").startswith(phase)
         ]
     return {"timestamp": times.to_text(seconds), "sampledValue": values} if values else None
+
+
+def sampled_or_register(
+    reading: Reading, measurands: Iterable[str], context: str, seconds: float
+) -> dict[str, Any]:
+    """A MeterValue; of the energy register when this meter has nothing of what is asked for."""
+    value = sampled(reading, measurands, context, seconds)
+    return value or sampled(reading, [ENERGY], context, seconds) or {}

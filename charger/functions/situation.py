@@ -144,9 +144,8 @@ class Situation:
         self.outbox: list[ports.Command] = []
         self.charts: Charts
         self.now = Moment()
-        self._offset = 0.0
-        self._time_known = False
-        """Whether the Central System has told the time in this run."""
+        self._midnight: float | None = None
+        """Epoch s at which our monotonic clock was 0, once the Central System has told the time."""
         self._random = random.Random(seed)  # noqa: S311 - spreads reconnects, hides nothing
         for running in self.transactions.all():
             if running.connector not in self.connectors:  # no chart is there any more to end it
@@ -156,8 +155,13 @@ class Situation:
     # -- time --------------------------------------------------------------------------------------------
 
     def wall(self, moment: Moment) -> Moment:
-        """The moment with the wall time of the Central System, once that is known."""
-        return Moment(moment.monotonic, moment.wall + self._offset)
+        """The moment with the time of the Central System, once that is known.
+
+        From then on it is counted on the monotonic clock: the machine may be set as anybody likes.
+        """
+        if self._midnight is None:
+            return moment
+        return Moment(moment.monotonic, moment.monotonic + self._midnight)
 
     @property
     def time(self) -> float:
@@ -171,12 +175,22 @@ class Situation:
         better is stamped anew: how long ago that was is known.
         """
         slow = seconds - self.time
-        self._offset = seconds - self.now.wall
-        if not self._time_known and abs(slow) >= BOGUS:
-            self.queue.restamp(self.run, slow)
-            self.transactions.restamp(self.run, slow)
-        self._time_known = True
+        if self._midnight is None and abs(slow) >= BOGUS:
+            self._restamp(slow)
+        self._midnight = seconds - self.now.monotonic
         self.charts.clock_set()
+
+    def begin(self, moment: Moment) -> None:
+        """The time of the event at hand. Until we are told the time, somebody may set the machine's clock."""
+        before, self.now = self.now, moment
+        jump = (moment.wall - moment.monotonic) - (before.wall - before.monotonic)
+        if self._midnight is None and abs(jump) >= BOGUS:
+            self._restamp(jump)
+            self.charts.clock_set()
+
+    def _restamp(self, slow: float) -> None:
+        self.queue.restamp(self.run, slow)
+        self.transactions.restamp(self.run, slow)
 
     def random(self) -> float:
         """From 0 to 1; the same sequence for the same seed, so that a run can be replayed."""

@@ -6,6 +6,7 @@ epoch seconds, energies Wh of the meter's register.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -94,9 +95,10 @@ class Transactions:
             return
         key = f"{transaction.number:09}/{self._records.count('reading'):09}"
         self._records.put("reading", key, value)
-        kept = self._notes(transaction)
+        kept = {key: self._records.get("reading", key) for key in self._notes(transaction)}
         if len(kept) > 2 * max(2, most):
-            for key in kept[1:-1][::2]:
+            left = [id(one) for one in _thinned(list(kept.values()))]
+            for key in [key for key, one in kept.items() if id(one) not in left]:
                 self._records.put("reading", key, None)
 
     def _notes(self, transaction: Transaction) -> list[str]:
@@ -104,11 +106,23 @@ class Transactions:
         return [key for key in self._records.keys("reading") if key.startswith(prefix)]
 
     def take_notes(self, transaction: Transaction, most: int) -> list[dict[str, Any]]:
-        """The MeterValues kept, at most so many: every second one in between goes first (errata 3.91)."""
+        """The MeterValues kept, at most so many: every second one of each series goes first (errata 3.91)."""
         keys = self._notes(transaction)
         values = [self._records.get("reading", key) for key in keys]
         for key in keys:
             self._records.put("reading", key, None)
-        while len(values) > max(2, most):
-            values = [values[0], *values[1:-1][1::2], values[-1]]
+        while len(values) > most and (thinner := _thinned(values)) != values:
+            values = thinner
         return values
+
+
+def _thinned(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every second sample of each series is gone; begin and end of the transaction stay (errata 3.14)."""
+    seen: Counter[str] = Counter()
+    left = []
+    for value in values:
+        context = str(value["sampledValue"][0]["context"])
+        seen[context] += 1
+        if not context.startswith("Sample.") or seen[context] % 2 == 0:
+            left.append(value)
+    return left

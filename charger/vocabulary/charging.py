@@ -39,12 +39,21 @@ CONTEXTS = ("Sample.Periodic", "Sample.Clock", "Trigger", "Interruption.Begin", 
 WORDS.event(*("card.presented", "Somebody held a card to the reader."), tag=TEXT, connector=PLACE)
 
 
-def _running_with(at: Situation, tag: object) -> Transaction | None:
-    return next((one for one in at.transactions.all() if same(one.tag, str(tag))), None)
+def _served(event: Event, number: int) -> bool:
+    """Whether the reader at which the card is serves that connector."""
+    return event.fields.get("connector") in (None, number)
 
 
-def _pending_with(at: Situation, tag: object) -> int | None:
-    return next((number for number, one in at.connectors.items() if same(one.tag, str(tag))), None)
+def _running_with(at: Situation, event: Event) -> Transaction | None:
+    tag = str(event.fields.get("tag"))
+    running = (one for one in at.transactions.all() if same(one.tag, tag))
+    return next((one for one in running if _served(event, one.connector)), None)
+
+
+def _pending_with(at: Situation, event: Event) -> int | None:
+    tag = str(event.fields.get("tag"))
+    pending = (number for number, one in at.connectors.items() if same(one.tag, tag))
+    return next((number for number in pending if _served(event, number)), None)
 
 
 def _locked_in(at: Situation) -> Iterator[int]:
@@ -54,42 +63,41 @@ def _locked_in(at: Situation) -> Iterator[int]:
             yield number
 
 
-def _held_for(at: Situation, tag: object) -> int | None:
-    last = at.transactions.last
-    return next((number for number in _locked_in(at) if same(last(number).get("tag"), str(tag))), None)
+def _held_for(at: Situation, event: Event) -> int | None:
+    last, tag = at.transactions.last, str(event.fields.get("tag"))
+    held = (number for number in _locked_in(at) if same(last(number).get("tag"), tag))
+    return next((number for number in held if _served(event, number)), None)
 
 
 @WORDS.fact("card.runs_transaction", scope=STATION)
 def card_runs_transaction(at: Situation, _here: int, event: Event) -> bool:
     """A transaction was started with the card at the reader."""
-    return _running_with(at, event.fields.get("tag")) is not None
+    return _running_with(at, event) is not None
 
 
 @WORDS.fact("card.waits_for_plug", scope=STATION)
 def card_waits_for_plug(at: Situation, _here: int, event: Event) -> bool:
     """The card at the reader is authorized for a connector where no transaction has begun."""
-    return _pending_with(at, event.fields.get("tag")) is not None
+    return _pending_with(at, event) is not None
 
 
 @WORDS.fact("card.held_cable", scope=STATION)
 def card_held_cable(at: Situation, _here: int, event: Event) -> bool:
     """A plug is still locked in whose transaction has ended, and was started with the card at the reader."""
-    return _held_for(at, event.fields.get("tag")) is not None
+    return _held_for(at, event) is not None
 
 
 @WORDS.fact("card.connector", "connector", STATION)
 def card_connector(at: Situation, _here: int, event: Event) -> int | None:
     """The connector that the card at the reader has to do with: running, waiting, or still locked."""
-    tag = event.fields.get("tag")
-    running = _running_with(at, tag)
-    return running.connector if running else _pending_with(at, tag) or _held_for(at, tag)
+    running = _running_with(at, event)
+    return running.connector if running else _pending_with(at, event) or _held_for(at, event)
 
 
 @WORDS.fact("group.runs_transaction", scope=STATION)
 def group_runs_transaction(at: Situation, _here: int, event: Event) -> bool:
     """A transaction that the reader serves has a parentIdTag: another card of its group might stop it."""
-    place = event.fields.get("connector")
-    return any(one.parent and place in (None, one.connector) for one in at.transactions.all())
+    return any(one.parent and _served(event, one.connector) for one in at.transactions.all())
 
 
 def _parent(at: Situation, tag: str | None) -> str | None:
@@ -370,8 +378,7 @@ def meter_report(at: Situation, here: int, event: Event, *, context: str) -> Non
     if running and not aligned:
         time = max(time, running.started)
     sampled_key = "MeterValuesAlignedData" if aligned else "MeterValuesSampledData"
-    measurands = at.configuration.value(sampled_key) or [metering.ENERGY]
-    value = metering.sampled(reading, measurands, context, time)
+    value = metering.sampled_or_register(reading, at.configuration.value(sampled_key), context, time)
     payload = {"connectorId": here, "meterValue": [value]}
     number = running.number if running else None
     at.queue.append(Message("MeterValues", payload, number, here, run=at.run), at.time)

@@ -227,8 +227,8 @@ def meter_values(at: Situation, here: int, _event: Event, *, token: int) -> None
     """What the meter says now, because the Central System asks; past the queue (§5.17, errata 3.46)."""
     running = at.transactions.on(here)
     identifier = at.queue.bound(running.number) if running else None
-    measurands = at.configuration.value("MeterValuesSampledData") or [metering.ENERGY]
-    value = metering.sampled(at.connectors[here].reading, measurands, "Trigger", at.time)
+    measurands = at.configuration.value("MeterValuesSampledData")
+    value = metering.sampled_or_register(at.connectors[here].reading, measurands, "Trigger", at.time)
     payload: dict[str, Any] = {"connectorId": here, "meterValue": [value]}
     if identifier is not None:
         payload["transactionId"] = identifier

@@ -514,3 +514,60 @@ def test_a_remote_start_does_not_stop_the_group() -> None:
     rig.after(5)
     assert rig.log("StopTransaction") == []
     assert (rig.status(1), rig.status(2)) == ("Charging", "Charging")
+
+
+# -- readers of their own, fleets ---------------------------------------------------------------------------
+
+
+def test_a_card_at_another_reader_stops_nothing() -> None:
+    """TC_068: a reader serves its connector; the same card may start at another one."""
+    rig = Rig(2)
+    rig.plug(1)
+    rig.swipe("TAG", 1)
+    rig.after(3)
+    rig.plug(2)
+    rig.swipe("TAG", 2)
+    rig.after(5)
+    assert (rig.status(1), rig.status(2)) == ("Charging", "Charging")
+    assert rig.log("StopTransaction") == []
+
+
+def test_two_cars_of_one_fleet_charge_together() -> None:
+    """§4.9: a connector that waits for a card gets it, before a card of the same group stops another one."""
+    rig = Rig(2)
+    rig.cs.answers["Authorize"] = {"idTagInfo": {"status": "Accepted", "parentIdTag": "FLEET"}}
+    rig.session(1, "A")
+    rig.plug(2)
+    rig.swipe("B")
+    rig.after(5)
+    assert (rig.status(1), rig.status(2)) == ("Charging", "Charging")
+    rig.swipe("C")
+    rig.after(5)
+    assert [stop["idTag"] for stop in rig.sent("StopTransaction")] == ["C"]
+
+
+def test_a_group_card_at_its_own_reader_stops_what_runs_there() -> None:
+    rig = Rig(2)
+    rig.cs.answers["Authorize"] = {"idTagInfo": {"status": "Accepted", "parentIdTag": "FLEET"}}
+    for number, tag in ((1, "A"), (2, "B")):
+        rig.plug(number)
+        rig.swipe(tag, number)
+        rig.after(3)
+    rig.swipe("C", 2)
+    rig.after(5)
+    assert (rig.status(1), rig.status(2)) == ("Charging", "Finishing")
+    assert [stop["transactionId"] for stop in rig.sent("StopTransaction")] == [102]
+
+
+def test_a_stranger_of_another_group_stops_nothing_at_a_reader_of_its_own() -> None:
+    rig = Rig(2)
+    rig.cs.answers["Authorize"] = lambda request: {
+        "idTagInfo": {"status": "Accepted", "parentIdTag": f"G{request['idTag']}"}
+    }
+    rig.plug(1)
+    rig.swipe("A", 1)
+    rig.after(3)
+    rig.swipe("C", 1)
+    rig.after(3)
+    assert rig.status(1) == "Charging"
+    assert rig.log("StopTransaction") == []

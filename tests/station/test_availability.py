@@ -57,9 +57,11 @@ def test_during_a_transaction_it_is_scheduled() -> None:
     assert rig.status() == "Charging"
     rig.swipe()
     rig.after(5)
+    assert rig.told()[-2:] == ["Charging", "Unavailable"]
+    assert rig.hardware.describe(1)["lock"] == "released"
     rig.unplug()
     rig.after(2)
-    assert rig.told()[-3:] == ["Charging", "Finishing", "Unavailable"]
+    assert rig.status() == "Unavailable"
 
 
 @pytest.mark.parametrize("connector", [1, 0])
@@ -88,20 +90,23 @@ def test_preparing_reaches_unavailable_through_available() -> None:
     """§4.9: there is no way from Preparing to Unavailable; Available is told in between, for a second."""
     rig = Rig()
     rig.plug()
-    assert change(rig, 1) == SCHEDULED
-    rig.hardware.simulate("unplug", 1, {})
-    rig.after(0.9)
-    assert rig.told() == ["Available", "Preparing", "Available"]
-    rig.after(0.2)
+    begun = rig.clock.now().monotonic
+    assert change(rig, 1) == ACCEPTED
+    rig.until(lambda: rig.status() == "Unavailable", step=0.01)
+    assert rig.clock.now().monotonic - begun == pytest.approx(1.0, abs=0.05)
+    rig.after(1)
     assert rig.told() == ["Available", "Preparing", "Available", "Unavailable"]
 
 
-def test_a_card_that_waits_for_its_plug_ends_with_its_time() -> None:
-    """B1 and A8."""
+def test_a_card_that_waits_for_its_plug_is_forgotten() -> None:
+    """B1 and A8: no transaction runs, so nothing is put off."""
     rig = Rig(1, ConnectionTimeOut="20")
     rig.swipe()
-    assert change(rig, 1) == SCHEDULED
-    rig.after(25)
+    assert change(rig, 1) == ACCEPTED
+    rig.after(2)
+    rig.plug()
+    rig.after(2)
+    assert rig.log("StartTransaction") == []
     assert rig.told() == ["Available", "Preparing", "Available", "Unavailable"]
 
 
@@ -110,11 +115,10 @@ def test_the_passing_second_ends_when_it_becomes_operative_again() -> None:
     rig = Rig()
     rig.plug()
     change(rig, 1)
-    rig.hardware.simulate("unplug", 1, {})
     rig.after(0.5)
     change(rig, 1, "Operative")
     rig.after(2)
-    assert rig.told() == ["Available", "Preparing", "Available"]
+    assert rig.told() == ["Available", "Preparing", "Available", "Preparing"]
 
 
 def test_an_unavailable_connector_starts_nothing() -> None:
@@ -129,13 +133,15 @@ def test_an_unavailable_connector_starts_nothing() -> None:
 
 
 @pytest.mark.parametrize("state", ["Plugged", "Released"])
-def test_a_connector_that_is_about_to_leave_operation_starts_nothing(state: str) -> None:
-    """§5.2: what is scheduled is not put off by a new session."""
+def test_without_a_transaction_it_leaves_operation_at_once(state: str) -> None:
+    """§5.2, F8: a plug that is in puts nothing off."""
     rig = Rig(1, ConnectionTimeOut="20")
     rig.plug()
     rig.after(1 if state == "Plugged" else 25)
     assert rig.state("connector", 1) == state
-    assert change(rig, 1) == SCHEDULED
+    assert change(rig, 1) == ACCEPTED
+    rig.after(2)
+    assert rig.status() == "Unavailable"
     rig.swipe()
     rig.after(5)
     assert rig.call("RemoteStartTransaction", idTag="TAG", connectorId=1) == REJECTED
@@ -144,6 +150,29 @@ def test_a_connector_that_is_about_to_leave_operation_starts_nothing(state: str)
     rig.unplug()
     rig.after(2)
     assert rig.status() == "Unavailable"
+
+
+def test_where_a_transaction_is_about_to_begin_it_is_scheduled() -> None:
+    """§5.2: the plug is being locked for it."""
+    rig = Rig(1, simulation={"lock_delay": 2.0})
+    rig.plug()
+    rig.swipe()
+    assert rig.state("connector", 1) == "Locking"
+    assert change(rig, 1) == SCHEDULED
+    rig.after(5)
+    assert rig.status() == "Charging"
+
+
+def test_a_connector_out_of_operation_does_not_take_a_card_away_from_another() -> None:
+    """§4.9: connector 1 is plugged and Unavailable; the card is for connector 2."""
+    rig = Rig(2, ConnectionTimeOut="0")
+    rig.plug(1)
+    change(rig, 1)
+    rig.after(2)
+    rig.plug(2)
+    rig.swipe()
+    rig.after(5)
+    assert (rig.status(1), rig.status(2)) == ("Unavailable", "Charging")
 
 
 def test_operative_with_a_plug_in_is_preparing() -> None:

@@ -175,3 +175,36 @@ def test_what_an_earlier_run_stamped_is_not_touched() -> None:
     rig.driver.start()
     rig.after(60)
     assert [start["timestamp"] for start in rig.sent("StartTransaction")] == [stamped]
+
+
+def test_once_the_time_is_told_the_machine_may_be_set_as_it_likes() -> None:
+    """Digest §2.3: NTP steps the clock of a board long after BootNotification.conf."""
+    rig = Rig(1, MeterValueSampleInterval="10")
+    rig.session()
+    rig.forget()
+    rig.clock.jump_wall(20 * 365 * 86400)
+    rig.after(15)
+    rig.swipe()
+    rig.after(5)
+    stamps = [value["meterValue"][0]["timestamp"] for value in rig.sent("MeterValues")]
+    stamps += [stop["timestamp"] for stop in rig.sent("StopTransaction")]
+    assert len(stamps) >= 2
+    assert {stamp[:4] for stamp in stamps} == {"2027"}
+
+
+def test_a_machine_that_is_set_before_the_time_is_told() -> None:
+    """NTP was there before the Central System: what was stamped until then is stamped anew."""
+    rig = without_battery(12.0)
+    rig.driver.start()
+    rig.after(10)
+    rig.session()
+    rig.clock.jump_wall(1_800_000_000.0 - rig.clock.now().wall)
+    rig.after(10)
+    rig.cs.answers["BootNotification"] = lambda _: {
+        "status": "Accepted",
+        "currentTime": to_text(rig.clock.now().wall),
+        "interval": 300,
+    }
+    rig.mend()
+    (start,) = rig.sent("StartTransaction")
+    assert to_seconds(start["timestamp"]) == pytest.approx(1_800_000_000.0, abs=10)

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from rig import Rig
 
+from charger.statechart.event import Event
+
 QUEUED = ("StartTransaction", "MeterValues", "StopTransaction")
 
 
@@ -229,3 +231,24 @@ def test_many_messages_wait_in_order() -> None:
     stamps = [payload["meterValue"][0]["timestamp"] for payload in rig.sent("MeterValues")]
     assert len(stamps) >= 150
     assert stamps == sorted(set(stamps))
+
+
+def test_a_late_answer_counts_as_long_as_the_message_would_be_sent_again() -> None:
+    """Digest §1.2: a Central System that is slower than MessageTimeout gives no transaction the id -1."""
+    rig = Rig(TransactionMessageAttempts="2", TransactionMessageRetryInterval="600", MessageTimeout="5")
+    rig.cs.answers["StartTransaction"] = "timeout"
+    rig.session()
+    rig.after(10)
+    payload = {"transactionId": 77, "idTagInfo": {"status": "Accepted"}}
+    rig.driver.post(Event("ocpp.answered_late", fields={"id": "of another", "payload": payload}))
+    rig.after(1)
+    assert rig.facts.queue.length() == 1
+    late = {"id": rig.facts.queue.first().id, "payload": payload}
+    rig.driver.post(Event("ocpp.answered_late", fields=late))
+    rig.after(1)
+    assert rig.facts.queue.length() == 0
+    rig.swipe()
+    rig.after(5)
+    assert [stop["transactionId"] for stop in rig.sent("StopTransaction")] == [77]
+    rig.driver.post(Event("ocpp.answered_late", fields=late))  # once more: nothing waits for it
+    rig.after(1)

@@ -231,20 +231,47 @@ def test_transactions_by_connector_and_by_number(records: Records) -> None:
     assert transactions.last(1) == {"reason": "Local", "tag": "T", "parent": "P"}
 
 
-@pytest.mark.parametrize("most", [0, 1, 2, 3, 5, 8, 20])
-def test_notes_are_thinned_out_in_the_middle(records: Records, most: int) -> None:
-    """Errata 3.91: every second one in between; the first and the last stay, whatever the limit."""
+def note(number: int, context: str = "Sample.Periodic") -> dict[str, Any]:
+    return {"n": number, "sampledValue": [{"context": context}]}
+
+
+@pytest.mark.parametrize("most", [0, 1, 4, 5, 12, 20])
+def test_notes_are_thinned_series_by_series(records: Records, most: int) -> None:
+    """Errata 3.14, 3.91: every second sample of each series; begin and end stay, whatever the limit."""
     transactions = Transactions(records)
-    for number in range(11):
-        transactions.note(begun(), {"n": number}, 100)
+    transactions.note(begun(), note(0, "Transaction.Begin"), 100)
+    transactions.note(begun(), note(1, "Transaction.Begin"), 100)
+    for number in range(2, 18):
+        transactions.note(
+            begun(), note(number, "Sample.Clock" if number % 4 == 0 else "Sample.Periodic"), 100
+        )
     transactions.note(begun(), None, 100)  # nothing to note
-    transactions.note(begun(number=2), {"n": "another's"}, 100)
-    notes = [note["n"] for note in transactions.take_notes(begun(), most)]
-    assert (notes[0], notes[-1]) == (0, 10)
+    for number in (18, 19):
+        transactions.note(begun(), note(number, "Transaction.End"), 100)
+    transactions.note(begun(number=2), note(99), 100)
+    notes = [one["n"] for one in transactions.take_notes(begun(), most)]
+    assert notes[:2] == [0, 1]
+    assert notes[-2:] == [18, 19]
     assert notes == sorted(notes)
-    assert len(notes) <= max(2, most)
+    assert len(notes) <= max(4, most)
+    if most == 20:
+        assert notes == list(range(20))
+    if most == 12:  # each series thinned once
+        assert notes[2:-2] == [3, 6, 8, 9, 11, 14, 16, 17]
     assert transactions.take_notes(begun(), most) == []
     assert len(transactions.take_notes(begun(number=2), 5)) == 1
+
+
+def test_a_long_transaction_does_not_keep_all_its_samples(records: Records) -> None:
+    """Twice what may be sent, and no more."""
+    transactions = Transactions(records)
+    transactions.note(begun(), note(0, "Transaction.Begin"), 10)
+    for number in range(1, 500):
+        transactions.note(begun(), note(number), 10)
+        assert records.size("reading") <= 21
+    notes = [one["n"] for one in transactions.take_notes(begun(), 10)]
+    assert notes[0] == 0
+    assert len(notes) <= 10
 
 
 # -- configuration -----------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def test_a_scheduled_inoperative_lets_nobody_start() -> None:
     assert rig.call("ChangeAvailability", connectorId=1, type="Inoperative") == {"status": "Scheduled"}
     rig.swipe()
     rig.after(5)
-    assert rig.status() == "Finishing"
+    assert rig.status() == "Unavailable"
     rig.swipe("OTHER")
     rig.after(5)
     assert rig.call("RemoteStartTransaction", connectorId=1, idTag="REMOTE") == {"status": "Rejected"}

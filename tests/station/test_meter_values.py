@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -241,3 +242,27 @@ def test_aligned_values_without_measurands_are_energy() -> None:
 def test_a_fixed_reading_is_rounded_down() -> None:
     """§7.31: whole Wh; down, so that a stop never falls below a later start."""
     assert metering.whole(17.999) == 17
+
+
+def test_a_phase_that_no_meter_has_is_refused() -> None:
+    """§3.16.4: what cannot be measured is Rejected."""
+    rig = Rig(1, fixed=True, phases=1)
+    for value in ("Current.Import.L2", "Voltage.L3"):
+        answer = rig.call("ChangeConfiguration", key="MeterValuesSampledData", value=value)
+        assert answer == {"status": "Rejected"}
+    assert rig.call("ChangeConfiguration", key="MeterValuesSampledData", value="Voltage.L1") == {
+        "status": "Accepted"
+    }
+
+
+def test_a_meter_that_has_nothing_of_what_is_asked_for_tells_its_register() -> None:
+    """A message without values could never be delivered, and the queue would stand still behind it."""
+    rig = Rig(1, MeterValueSampleInterval="10", MeterValuesSampledData="Current.Import.L3")
+    rig.session()
+    rig.wires("meter.sampled", 1, energy=100.0, power=7000.0, currents=(30.0,), voltages=(230.0,))
+    rig.facts.connectors[1].reading = replace(rig.facts.connectors[1].reading, currents=(30.0,))
+    rig.forget()
+    rig.call("TriggerMessage", requestedMessage="MeterValues", connectorId=1)
+    rig.after(1)
+    (payload,) = rig.sent("MeterValues")
+    assert [value["measurand"] for value in values(payload)] == [ENERGY]

@@ -409,3 +409,16 @@ def test_a_session_about_to_begin_waits_while_the_plug_may_be_pulled() -> None:
     assert rig.call("UnlockConnector", connectorId=1) == {"status": "Unlocked"}
     rig.after(10)
     assert rig.status() == "Charging"
+
+
+def test_a_transaction_whose_lock_has_failed_ends_too() -> None:
+    """Digest §2.11: finish it first, whatever state the lock is in."""
+    rig = Rig(1)
+    rig.session()
+    rig.wires("lock.released", 1)
+    rig.after(2)
+    assert rig.state("lock", 1) == "Failed"
+    rig.call("UnlockConnector", connectorId=1)
+    rig.after(5)
+    assert rig.answer() == {"status": "Unlocked"}
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == ["UnlockCommand"]

@@ -162,8 +162,8 @@ BROKEN = {
     "the unlocked plug goes on charging": (
         "TC_018_1",
         "lock",
-        "ocpp.UnlockConnector: {target: Unlocking, reply: later, actions: [raise: {transaction.stop: {reason: UnlockCommand}}]}",
-        "ocpp.UnlockConnector: {target: Unlocking, reply: later}",
+        "    entry: [raise: {transaction.stop: {reason: UnlockCommand}}]\n",
+        "",
         "UnlockConnector",
     ),
     "an unknown transaction is stopped": (
