@@ -120,6 +120,7 @@ class App:
             password=settings.central.password,
             ca_file=settings.central.ca_file,
             verify_hostname=settings.central.verify_hostname,
+            tolerant=settings.central.tolerant,
             post=post,
             on_frame=self._frame,
         )

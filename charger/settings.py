@@ -45,7 +45,7 @@ KEYS_OF_STATION: Final = (
     *("id", *IDENTITY, "central", "charts", "data", "panel", "hardware", "connectors", "simulation"),
     "configuration",
 )
-KEYS_OF_CENTRAL: Final = ("url", "password", "ca_file", "verify_hostname")
+KEYS_OF_CENTRAL: Final = ("url", "password", "ca_file", "verify_hostname", "tolerant")
 KEYS_OF_CONNECTOR: Final = ("cable", "phases", "max_current", "reader")
 POWER: Final = 7400.0
 DELAYS: Final[Mapping[str, float]] = {"contactor_delay": 0.1, "lock_delay": 0.3, "car_delay": 0.2}
@@ -80,6 +80,8 @@ class CentralSettings:
     password: str | None = field(default=None, repr=False)
     ca_file: Path | None = None
     verify_hostname: bool = True
+    tolerant: bool = True
+    """Overlook what a Central System says too much: members that OCPP does not know, and null."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +243,7 @@ def effective(settings: Settings, configuration: Configuration | None = None) ->
         "central.password": central.password,
         "central.ca_file": central.ca_file,
         "central.verify_hostname": central.verify_hostname,
+        "central.tolerant": central.tolerant,
         "charts": settings.charts,
         "data": settings.data,
         "panel": panel or "off",
@@ -410,6 +413,7 @@ class _Reader:
             password=self.take(central, "password", values.text(500), None),
             ca_file=self.take(central, "ca_file", self._existing_file, None),
             verify_hostname=self.take(central, "verify_hostname", values.boolean, default=True),
+            tolerant=self.take(central, "tolerant", values.boolean, default=True),
         )
 
     def _charts(self, station: _Section, top: Mark) -> Path:

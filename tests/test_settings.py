@@ -588,7 +588,7 @@ def test_every_commented_line_of_the_simulated_station_is_right_too(here):
     """Take away the `# ` of the examples: each is a setting."""
     lines = (ROOT / "stations" / "simulated.yaml").read_text().splitlines()
     examples = [line for line in lines if re.match(r" *# [A-Za-z_]+: ", line)]
-    assert len(examples) == 9
+    assert len(examples) == 10
     lines.remove(next(line for line in lines if line.startswith("connectors: 2")))
     (here / "charts").mkdir()
     (here / "charts" / "index.yaml").write_text("language: 1\ncharts: []\n")

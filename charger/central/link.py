@@ -93,7 +93,7 @@ class CentralLink:
             password: Bytes are sent as they are, a string as UTF-8; None sends no Authorization header.
             ca_file: PEM; for wss the only roots trusted. Left out: those of the system.
             verify_hostname: Whether the server's certificate must carry the host name of the URL.
-            tolerant: Drop unknown properties of incoming payloads instead of refusing them.
+            tolerant: Drop unknown and null properties of incoming payloads instead of refusing them.
             on_frame: Sees every frame that is handled, for the panel.
         """
         self.url = f"{url.rstrip('/')}/{quote(identity, safe='')}"

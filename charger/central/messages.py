@@ -139,8 +139,8 @@ def parse(text: str, actions: frozenset[str], *, tolerant: bool = False) -> Fram
     Args:
         text: The frame.
         actions: What the other side may ask; anything else is NotImplemented.
-        tolerant: Drop unknown properties instead of refusing the CALL (OCPP-J errata 3.2 forbids
-            them, Central Systems in the field send them).
+        tolerant: Drop unknown properties, and optional ones that are null, instead of refusing the CALL
+            (OCPP-J errata 3.2 forbids them, Central Systems in the field send them).
 
     Raises:
         FrameError: There is nobody to answer. The link stays up (OCPP-J gives no rule).
@@ -245,7 +245,8 @@ def find_fault(
 ) -> Fault | None:
     """Check a payload against the schema of its action; None when it is fine.
 
-    With `tolerant`, unknown properties are deleted from `payload` instead of being a fault.
+    With `tolerant`, unknown properties, and optional ones that are null, are deleted from `payload` instead
+    of being a fault.
     """
     if action not in ACTIONS:
         return Fault(NOT_IMPLEMENTED, "action", f"unknown action {action[:50]}")
@@ -333,6 +334,9 @@ def _object(properties: Mapping[str, Check], required: frozenset[str], *, tolera
                 stranger = next(name for name in value if name not in known)
                 return Fault(FORMATION, "additionalProperties", f"unknown property {str(stranger)[:50]}")
             for name in value.keys() - known:
+                del value[name]
+        if tolerant and None in value.values():
+            for name in [name for name, item in value.items() if item is None and name not in required]:
                 del value[name]
         for name, item in value.items():
             fault = properties[name](item)

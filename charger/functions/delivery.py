@@ -104,10 +104,25 @@ class Queue:
         return payload
 
     def restamp(self, run: int, by: float) -> None:
-        """What that run stamped was stamped by a clock that was so many s slow."""
-        for key, value in self._records.items("message"):
-            if value.get("run") == run:
+        """What that run stamped was stamped by a clock that was so many s slow.
+
+        Clock-aligned values were not aligned to any clock then: they go.
+        """
+        for key, value in list(self._records.items("message")):
+            if value.get("run") != run:
+                continue
+            if _context(value) == "Sample.Clock":
+                self._records.put("message", key, None)
+                self._samples -= 1
+            else:
                 self._records.put("message", key, {**value, "payload": times.shifted(value["payload"], by)})
 
     def _first_key(self) -> str | None:
         return self._records.first("message")
+
+
+def _context(message: Mapping[str, Any]) -> str | None:
+    """Why a MeterValues was taken; None for another message."""
+    if message["action"] != "MeterValues":
+        return None
+    return str(message["payload"]["meterValue"][0]["sampledValue"][0]["context"])

@@ -250,7 +250,7 @@ class RealStage:
         station = {
             "id": settings.id,
             **_identity(settings),
-            "central": {"url": self._central.url},
+            "central": {"url": self._central.url, "tolerant": settings.central.tolerant},
             "charts": str(settings.charts.resolve()),
             "data": str(self._place / "data"),
             "panel": f"{HOST}:{self._panel}",

@@ -8,13 +8,14 @@ import logging
 import socket
 import ssl
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from link_harness import NOW, PATIENCE, heartbeat, link_to, linked, peer, run, server_context, tcp
 
 from charger.central import link as link_module
-from charger.central.link import CentralLink
+from charger.central.link import MAX_OVERDUE, CentralLink
 from charger.ports import Call, Connect, Disconnect, Ping, Reply, ReplyError
 from charger.statechart.event import Event
 
@@ -427,6 +428,51 @@ def test_the_time_is_up_and_the_late_answer_is_dropped(caplog):
 
     run(scenario())
     assert "dropped an answer" in caplog.text
+
+
+def test_the_late_answer_to_a_message_that_may_be_sent_again_is_told(caplog):
+    """Digest §1.2: a StartTransaction.conf that comes too late is honoured while the message is unresolved."""
+
+    async def scenario():
+        async with linked() as (it, link, mailbox):
+            call = Call(token=1, action="Heartbeat", payload={}, timeout=0.02, id="again")
+            link.perform(call)
+            assert (await it.heard())[1] == "again"
+            assert await mailbox.next() == answered(1, "timeout")
+            await it.say([3, "again", {"currentTime": 7}])  # no answer at all
+            link.perform(heartbeat(9))
+            _, unique_id, *_ = await it.heard()
+            await it.say([3, unique_id, NOW])
+            assert await mailbox.next() == answered(9, "result", NOW)
+            link.perform(replace(call, token=2))
+            assert (await it.heard())[1] == "again"
+            assert await mailbox.next() == answered(2, "timeout")
+            for _ in range(2):
+                await it.say([3, "again", NOW])
+            assert await mailbox.next() == Event("ocpp.answered_late", fields={"id": "again", "payload": NOW})
+            link.perform(heartbeat(3))
+            _, unique_id, *_ = await it.heard()
+            await it.say([3, unique_id, NOW])
+            assert await mailbox.next() == answered(3, "result", NOW)
+
+    run(scenario())
+    assert caplog.text.count("dropped an answer") == 2
+
+
+def test_only_so_many_late_answers_are_waited_for(caplog):
+    async def scenario():
+        async with linked() as (it, link, mailbox):
+            for number in range(MAX_OVERDUE + 1):
+                call = Call(token=number, action="Heartbeat", payload={}, timeout=0.01, id=f"id-{number}")
+                link.perform(call)
+                await it.heard()
+                assert await mailbox.next() == answered(number, "timeout")
+            await it.say([3, "id-0", NOW])
+            await it.say([3, "id-1", NOW])
+            assert (await mailbox.next()).fields["id"] == "id-1"
+
+    run(scenario())
+    assert caplog.text.count("dropped an answer") == 1
 
 
 def test_the_time_runs_from_the_writing_of_the_frame():

@@ -441,6 +441,29 @@ def test_a_broken_answer_is_a_failure_of_its_call(text):
     )
 
 
+@pytest.mark.parametrize(
+    ("action", "payload", "left"),
+    [
+        (
+            "StartTransaction",
+            {"transactionId": 1, "idTagInfo": {"status": "Accepted", "parentIdTag": None}},
+            {"transactionId": 1, "idTagInfo": {"status": "Accepted"}},
+        ),
+        ("StopTransaction", {"idTagInfo": None}, {}),
+    ],
+)
+def test_tolerant_drops_what_is_null_where_nothing_has_to_be(action, payload, left):
+    """Many serialisers write every member they know."""
+    assert find_fault(action, copy.deepcopy(payload), response=True).code == "TypeConstraintViolation"
+    assert find_fault(action, payload, response=True, tolerant=True) is None
+    assert payload == left
+
+
+def test_tolerant_does_not_do_without_what_is_required():
+    answer = {"transactionId": None, "idTagInfo": {"status": "Accepted"}}
+    assert find_fault("StartTransaction", answer, response=True, tolerant=True) is not None
+
+
 def test_tolerant_parsing_drops_extra_properties():
     text = '[2,"a","Reset",{"type":"Soft","why":"because"}]'
     assert parse(text, FROM_CENTRAL_SYSTEM).code == "FormationViolation"

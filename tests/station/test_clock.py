@@ -208,3 +208,21 @@ def test_a_machine_that_is_set_before_the_time_is_told() -> None:
     rig.mend()
     (start,) = rig.sent("StartTransaction")
     assert to_seconds(start["timestamp"]) == pytest.approx(1_800_000_000.0, abs=10)
+
+
+def test_values_that_were_aligned_to_a_bogus_clock_are_not_sent() -> None:
+    """TC_071: a clock-aligned value is stamped with a boundary, or it is none."""
+    rig = without_battery(7.0, ClockAlignedDataInterval="60")
+    rig.driver.start()
+    rig.after(200)
+    assert rig.facts.queue.length() == 3
+    rig.cs.answers["BootNotification"] = lambda _: {
+        "status": "Accepted",
+        "currentTime": to_text(1_800_000_000.0 + rig.clock.now().monotonic),
+        "interval": 300,
+    }
+    rig.mend()
+    rig.after(120)
+    stamps = [to_seconds(value["meterValue"][0]["timestamp"]) for value in rig.sent("MeterValues")]
+    assert len(stamps) >= 2
+    assert {stamp and stamp % 60 for stamp in stamps} == {0}
