@@ -7,6 +7,7 @@ and hands its commands out; the vocabulary is written against it.
 from __future__ import annotations
 
 import random
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
@@ -22,6 +23,8 @@ from charger.functions.status import Notice, Notices
 from charger.functions.transactions import Transaction, Transactions
 from charger.statechart.event import Event, Moment
 
+MOST_WAITING = 16
+"""Tags that wait to be considered; the oldest goes, for nobody waits so long."""
 BOGUS = 60.0
 """s by which a clock must be wrong for its timestamps to be corrected."""
 
@@ -132,6 +135,8 @@ class Situation:
         self.cache = Cache(records)
         self.notices = {number: Notices() for number in (0, *self.connectors)}
         self.considered = Considered()
+        self.waiting: deque[Considered] = deque(maxlen=MOST_WAITING)
+        """Tags that will be considered next."""
         self.interval = 0.0
         """From the last BootNotification.conf, s."""
         self.display = ""

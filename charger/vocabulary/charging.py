@@ -179,6 +179,26 @@ def tag_consider(
     at.considered = Considered(tag, connector, remote=remote)
 
 
+@WORDS.fact("tag.waiting", scope=STATION)
+def tag_waiting(at: Situation, _here: int, _event: Event) -> bool:
+    """Somebody came while another tag was under consideration."""
+    return bool(at.waiting)
+
+
+@WORDS.action("tag.wait", STATION, tag=TEXT, connector=PLACE, remote=Field("bool", required=False))
+def tag_wait(
+    at: Situation, _here: int, _event: Event, *, tag: str, connector: int | None = None, remote: bool = False
+) -> None:
+    """Consider a tag after those that came before it."""
+    at.waiting.append(Considered(tag, connector, remote=remote))
+
+
+@WORDS.action("tag.next", STATION)
+def tag_next(at: Situation, _here: int, _event: Event) -> None:
+    """Take the tag that has waited longest under consideration."""
+    at.considered = at.waiting.popleft()
+
+
 @WORDS.action("tag.learn", STATION)
 def tag_learn(at: Situation, _here: int, event: Event) -> None:
     """Keep what the Authorize.conf at hand says of the tag under consideration."""

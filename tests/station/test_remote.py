@@ -135,13 +135,14 @@ def test_a_connector_that_somebody_is_authorized_for() -> None:
     assert start(rig, "OTHER", connectorId=1) == REJECTED
 
 
-def test_while_another_tag_is_decided_upon() -> None:
-    """One at a time."""
+def test_while_another_tag_is_decided_upon_the_next_one_waits() -> None:
+    """Digest §2.8: none of the reasons to reject applies."""
     rig = Rig()
     rig.cs.delay = 5
     assert start(rig, connectorId=1) == ACCEPTED
-    assert start(rig, "OTHER", connectorId=2) == REJECTED
-    assert start(rig, "OTHER") == REJECTED
+    assert start(rig, "OTHER") == ACCEPTED
+    rig.after(30)
+    assert rig.told(1)[-1] == rig.told(2)[-1] == "Preparing"
 
 
 def test_finishing_with_the_cable_still_in() -> None:
@@ -246,3 +247,40 @@ def test_a_card_that_waits_and_a_remote_start_for_any_connector() -> None:
     rig = Rig(2)
     rig.swipe("CARD")
     assert start(rig, "REMOTE") == ACCEPTED
+
+
+def test_two_remote_starts_at_once() -> None:
+    """Digest §2.8: both connectors are free; one tag is asked about after the other."""
+    rig = Rig(2)
+    rig.cs.delay = 2
+    assert start(rig, "ONE", connectorId=1) == ACCEPTED
+    assert start(rig, "TWO", connectorId=2) == ACCEPTED
+    rig.after(10)
+    assert (rig.status(1), rig.status(2)) == ("Preparing", "Preparing")
+    rig.plug(1)
+    rig.plug(2)
+    rig.after(10)
+    assert [begun["idTag"] for begun in rig.sent("StartTransaction")] == ["ONE", "TWO"]
+
+
+def test_a_card_at_one_reader_and_a_card_at_another_one() -> None:
+    """Each reader serves its connector; the second card is asked about after the first."""
+    rig = Rig(2)
+    rig.plug(1)
+    rig.plug(2)
+    rig.cs.delay = 2
+    rig.swipe("ONE", 1)
+    rig.swipe("TWO", 2)
+    rig.after(15)
+    assert [begun["idTag"] for begun in rig.sent("StartTransaction")] == ["ONE", "TWO"]
+
+
+def test_a_remote_start_that_waited_comes_before_a_card_that_waits_for_its_plug() -> None:
+    """The card was asked about first, and could be for either connector."""
+    rig = Rig(2)
+    rig.cs.delay = 2
+    rig.hardware.simulate("swipe", None, {"id_tag": "CARD"})
+    rig.until(lambda: rig.state("authorization") == "Asking")
+    assert start(rig, "REMOTE", connectorId=2) == ACCEPTED
+    rig.after(10)
+    assert (rig.status(1), rig.status(2)) == ("Available", "Preparing")

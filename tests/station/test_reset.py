@@ -245,13 +245,14 @@ def test_told_to_end_when_the_restart_is_on_its_way() -> None:
     assert rig.storage.facts["station", "restart"] == "HardReset"
 
 
-@pytest.mark.parametrize("state", ["Plugged", "Released"])
+@pytest.mark.parametrize("state", ["Available", "Plugged", "Released"])
 def test_whoever_is_authorized_while_a_reset_is_under_way_starts_nothing(state: str) -> None:
     """§5.14: the answer to Authorize comes when the restart is already waiting for another transaction."""
     rig = Rig(2, ConnectionTimeOut="20")
     rig.session(2, "OTHER")
-    rig.plug(1)
-    rig.after(1 if state == "Plugged" else 25)
+    if state != "Available":
+        rig.plug(1)
+    rig.after(25 if state == "Released" else 1)
     assert rig.state("connector", 1) == state
     rig.cs.answers["StopTransaction"] = "timeout"
     rig.cs.delay = 3
