@@ -63,6 +63,8 @@ class Needs:
     connectors: int = 1
     keys: Mapping[str, str | None] = field(default_factory=dict)
     """Keys it must offer; with the value that a read-only one must have."""
+    reader: str | None = None
+    """``shared``: one that serves several connectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,18 +250,6 @@ class _Reader:
                 break
         return Duration(seconds, key, times)
 
-    def one_of(self, *words: str) -> Read:
-        """One of these words."""
-
-        def read(self: _Reader, node: source.Node) -> str:
-            text = self.text(node)
-            if text not in words:
-                hint = nearest(text, words) or f": one of {', '.join(words)}"
-                self.report(node.mark, "unknown-word", f"'{text}' cannot stand here{hint}")
-            return text
-
-        return read
-
     def frame(self, node: source.Node) -> Frame:
         """``Heartbeat``, or ``{StatusNotification: {status: Charging}}``."""
         match node:
@@ -291,9 +281,10 @@ class _Reader:
     def needs(self, node: source.Node) -> Needs:
         """What a station must have."""
         known: dict[str, Read] = {
-            "cable": self.one_of("fixed", "socket"),
+            "cable": _words("fixed", "socket"),
             "connectors": _Reader.number,
             "keys": _Reader._keys,
+            "reader": _words("shared"),
         }
         if not isinstance(node, source.Mapping):
             self.report(node.mark, "wrong-kind", f"a mapping should stand here: {', '.join(known)}")
@@ -301,9 +292,11 @@ class _Reader:
         return Needs(**self._members(node, known, "'needs'"))
 
     def _keys(self, node: source.Node) -> dict[str, str | None]:
-        if isinstance(node, source.Mapping):
-            return {str(key.value): self.text(value) for key, value in node.items}
-        return dict.fromkeys(self.texts(node))
+        return (
+            dict(self.configuration(node))
+            if isinstance(node, source.Mapping)
+            else dict.fromkeys(self.texts(node))
+        )
 
     def configuration(self, node: source.Node) -> dict[str, str]:
         """Keys and their values."""
@@ -349,7 +342,16 @@ class _Reader:
 
 
 def _words(*words: str) -> Read:
-    return lambda reader, node: str(reader.one_of(*words)(reader, node))
+    """One of these words."""
+
+    def read(reader: _Reader, node: source.Node) -> str:
+        text = reader.text(node)
+        if text not in words:
+            hint = nearest(text, words) or f": one of {', '.join(words)}"
+            reader.report(node.mark, "unknown-word", f"'{text}' cannot stand here{hint}")
+        return text
+
+    return read
 
 
 _AT: Final[dict[str, Read]] = {"at": _Reader.number}

@@ -31,6 +31,8 @@ def why_not(story: Story, settings: Settings, configuration: Configuration) -> s
         return f"It needs a {CABLES[str(needs.cable)]}, and connector 1 has a {CABLES[cable]}."
     if len(plans) < needs.connectors:
         return f"It needs {needs.connectors} connectors, and the station has {len(plans)}."
+    if needs.reader == "shared" and all(plan.own_reader for plan in plans):
+        return "It needs a reader for several connectors, and every connector has one of its own."
     return _missing(needs.keys, configuration) or _unwritable(story.configuration, configuration)
 
 

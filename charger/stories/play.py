@@ -73,6 +73,8 @@ class Stage(Protocol):
     """A world with a station in it."""
 
     connectors: int
+    own_readers: bool
+    """Every connector has a card reader of its own; a card that is shown anywhere is shown at connector 1."""
     ears: Ears
 
     def now(self) -> float:
@@ -282,7 +284,8 @@ class _Player:
         self._act("ev", step.options.get("at", 1), state=step.what)
 
     def _swipe(self, step: Step) -> None:
-        reader = {"connector": step.options["at"]} if "at" in step.options else {}
+        place = step.options.get("at", 1 if self._stage.own_readers else None)
+        reader = {} if place is None else {"connector": place}
         self._act("swipe", None, id_tag=filled(step.what, self._names), **reader)
 
     def _fault(self, step: Step) -> None:

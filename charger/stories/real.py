@@ -53,6 +53,7 @@ class RealStage:
 
     def __init__(self, settings: Settings, checked: Checked) -> None:
         self.connectors = len(settings.plans)
+        self.own_readers = all(plan.own_reader for plan in settings.plans)
         self.ears: Ears = lambda _heard: SILENCE
         self._settings = settings
         self._checked = checked
@@ -260,6 +261,7 @@ class RealStage:
                     "cable": "fixed" if plan.fixed else "socket",
                     "phases": plan.phases,
                     "max_current": plan.max_current,
+                    "reader": "own" if plan.own_reader else "shared",
                 }
                 for plan in settings.plans
             ],

@@ -252,6 +252,12 @@ def _counted(results: Sequence[str], of: int) -> str:
     return ", ".join(f"{number} {what}" for number, what in counts if number)
 
 
+def _readers(settings: Settings) -> str:
+    own = sum(plan.own_reader for plan in settings.plans)
+    readers = own + (own < len(settings.plans))  # the others share one
+    return "Single" if readers == 1 else str(readers)
+
+
 def _hardware(settings: Settings) -> dict[str, str]:
     plans = settings.plans
     fixed = [plan.fixed for plan in plans]
@@ -264,7 +270,7 @@ def _hardware(settings: Settings) -> dict[str, str]:
         "Communication technology": "WebSocket, OCPP-J 1.6" + (
             ", Basic authentication" if settings.central.password is not None else ""
         ),
-        "RFID readers": f"Single ({settings.hardware})",
+        "RFID readers": f"{_readers(settings)} ({settings.hardware})",
     }  # fmt: skip
 
 

@@ -68,6 +68,7 @@ class VirtualStage:
             observer: told of guards and transitions.
         """
         self.connectors = len(settings.plans)
+        self.own_readers = all(plan.own_reader for plan in settings.plans)
         self.ears: Ears = lambda _heard: SILENCE
         self.storage = Memory()
         self.steps: deque[Step] = deque(maxlen=1000)

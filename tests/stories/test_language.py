@@ -95,7 +95,7 @@ MISTAKES = {
     "source: [a]": "3:9 a text should stand here [wrong-kind]",
     "given: nowhere": "1:1 no situation 'nowhere' [unknown-situation]",
     "given: booked": "1:1 no situation 'booked' — did you mean 'booted'? [unknown-situation]",
-    "needs: socket": "3:8 a mapping should stand here: cable, connectors, keys [wrong-kind]",
+    "needs: socket": "3:8 a mapping should stand here: cable, connectors, keys, reader [wrong-kind]",
     "needs: {cables: socket}": "3:9 'needs' has no 'cables' — did you mean 'cable'? [unknown-key]",
     "needs: {connectors: two}": "3:21 a whole number should stand here [wrong-kind]",
     "needs: {connectors: true}": "3:21 a whole number should stand here [wrong-kind]",

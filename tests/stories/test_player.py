@@ -36,6 +36,7 @@ class Fake:
     """A stage on which everything that will be said is known beforehand: second, action, payload, perhaps id."""
 
     connectors = 1
+    own_readers = False
 
     def __init__(self, said=(), answers=()):
         self.time = 100.0
@@ -617,6 +618,7 @@ def test_names_are_filled_in():
             "It needs NumberOfConnectors to be 3, and here it is always '2'.",
         ),
         (Needs(), {"NumberOfConnectors?": "2"}, None),
+        (Needs(reader="shared"), {}, None),
     ],
 )
 def test_why_a_story_says_nothing_about_a_station(needs, configuration, reason, tmp_path):
@@ -630,3 +632,22 @@ def test_why_a_story_says_nothing_about_a_station(needs, configuration, reason, 
     assert settings.plans[0] == ConnectorPlan(fixed=False)
     keys = configuration_of(checked().charts, settings.plans, Records(), settings.configuration)
     assert why_not(Story("f", "X_1", needs=needs, configuration=configuration), settings, keys) == reason
+
+
+def test_a_story_of_one_reader_says_nothing_where_nobody_shares_one(tmp_path):
+    file = tmp_path / "station.yaml"
+    file.write_text(
+        "id: A\nvendor: V\nmodel: M\ncentral: {url: 'ws://127.0.0.1:9/'}\nconnectors: [{reader: own}, {reader: own}]\n"
+    )
+    settings, findings, _ = load(file, {})
+    assert settings, findings
+    keys = configuration_of(checked().charts, settings.plans, Records(), settings.configuration)
+    told = "It needs a reader for several connectors, and every connector has one of its own."
+    assert why_not(Story("f", "X_1", needs=Needs(reader="shared")), settings, keys) == told
+
+
+def test_a_card_anywhere_is_at_connector_1_where_nobody_shares_a_reader(tmp_path):
+    stage = Fake()
+    stage.own_readers = True
+    assert told(tmp_path, "  - {swipe: A}\n  - {swipe: B, at: 2}", stage=stage) is None
+    assert [body.get("connector") for _, _, body in stage.acts] == [1, 2]

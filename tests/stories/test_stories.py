@@ -40,6 +40,9 @@ connectors: [{{cable: socket}}, {{cable: fixed}}, {{cable: socket}}]
 configuration:
   {{AllowOfflineTxForUnknownId: null, MinimumStatusDuration: null, LightIntensity: null, MeterValueSampleInterval: 10}}
 """,
+    "readers of their own": f"""{REST}
+connectors: [{{cable: socket, reader: own}}, {{cable: fixed, reader: own}}]
+""",
 }
 DEFECTS: dict[tuple[str, str], str] = {}
 """Story and station → what the station does wrong, until it is mended."""
