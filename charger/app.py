@@ -21,7 +21,7 @@ from charger.clock import MonotonicClock
 from charger.driver import Driver
 from charger.functions import times
 from charger.hardware.simulated import SimulatedHardware
-from charger.ports import Central, Change, Post, Restart
+from charger.ports import Central, Change, Clock, Post, Restart
 from charger.settings import Settings
 from charger.statechart.checks import Checked
 from charger.statechart.event import Event
@@ -59,17 +59,7 @@ class App:
         if storage.recovered:
             LOG.error("%s", storage.recovered)
         self._clock = MonotonicClock()
-        world = settings.simulation
-        self._hardware = SimulatedHardware(
-            settings.plans,
-            power=world.power,
-            contactor_delay=world.contactor_delay,
-            lock_delay=world.lock_delay,
-            car_delay=world.car_delay,
-            plugged=world.plugged,
-            register=settings.data / "meters",
-            clock=self._clock,
-        )
+        self._hardware = simulated_hardware(settings, settings.data / "meters", self._clock)
         try:
             self._driver = Driver(
                 self._station,
@@ -230,6 +220,21 @@ class App:
     def _picture_folders(self) -> list[Path]:
         charts = self._settings.charts
         return [charts.parent / "diagrams", charts / "diagrams"]
+
+
+def simulated_hardware(settings: Settings, register: Path, clock: Clock) -> SimulatedHardware:
+    """The world that station.yaml describes; `register` is the file of its meters."""
+    world = settings.simulation
+    return SimulatedHardware(
+        settings.plans,
+        power=world.power,
+        contactor_delay=world.contactor_delay,
+        lock_delay=world.lock_delay,
+        car_delay=world.car_delay,
+        plugged=world.plugged,
+        register=register,
+        clock=clock,
+    )
 
 
 def step_as_json(step: Step, time: str) -> dict[str, Any]:

@@ -18,7 +18,6 @@ from charger import ports
 from charger.clock import VirtualClock
 from charger.driver import Driver
 from charger.functions.situation import ConnectorPlan, Identity
-from charger.functions.times import to_text
 from charger.hardware.simulated import SimulatedHardware
 from charger.ports import Change
 from charger.statechart import checks, ensemble
@@ -26,6 +25,8 @@ from charger.statechart.event import Event
 from charger.statechart.machine import Machine, Move
 from charger.statechart.model import Transition
 from charger.station import Station
+from charger.stories.play import usual_answer
+from charger.stories.virtual import Memory
 from charger.vocabulary import build
 
 CHARTS = Path(__file__).parent.parent / "charts"
@@ -78,29 +79,19 @@ def checked(folder: Path = CHARTS) -> checks.Checked:
     return found
 
 
-class MemoryStorage:
+class MemoryStorage(Memory):
     """Durable as long as the test holds it; `broken` makes it refuse."""
 
     def __init__(self) -> None:
-        self.facts: dict[tuple[str, str], Any] = {}
+        super().__init__()
         self.commits = 0
         self.broken: Exception | None = None
-
-    def load(self) -> list[Change]:
-        return [Change(subject, key, value) for (subject, key), value in sorted(self.facts.items())]
 
     def commit(self, changes: tuple[Change, ...]) -> None:
         if self.broken:
             raise self.broken
         self.commits += 1
-        for change in changes:
-            if change.value is None:
-                self.facts.pop((change.subject, change.key), None)
-            else:
-                self.facts[change.subject, change.key] = change.value
-
-    def close(self) -> None:
-        pass
+        super().commit(changes)
 
 
 @dataclass
@@ -200,19 +191,11 @@ class CentralSystem:
         self.post(Event("ocpp.answered", fields=fields))
 
     def _usual(self, action: str) -> Any:
-        now = to_text(self.clock.now().wall)
-        match action:
-            case "BootNotification":
-                return {"status": "Accepted", "currentTime": now, "interval": 300}
-            case "Heartbeat":
-                return {"currentTime": now}
-            case "Authorize":
-                return {"idTagInfo": {"status": "Accepted"}}
-            case "StartTransaction":
-                self._transactions += 1
-                return {"transactionId": 100 + self._transactions, "idTagInfo": {"status": "Accepted"}}
-            case _:
-                return {}
+        return usual_answer(action, self.clock.now().wall, self._next_transaction)
+
+    def _next_transaction(self) -> int:
+        self._transactions += 1
+        return 100 + self._transactions
 
 
 MATRIX = {
@@ -227,6 +210,18 @@ MATRIX = {
     "Faulted": "Available Preparing Charging SuspendedEV SuspendedEVSE Finishing Reserved Unavailable",
 }
 """§4.9: from a status to those that may follow it, for connectors."""
+
+
+ORDER: tuple[Any, ...] = (
+    ports.OpenContactor,
+    ports.Store,
+    ports.HardwareCommand,
+    (ports.Reply, ports.ReplyError),
+    (ports.Call, ports.Connect, ports.Disconnect, ports.Ping),
+    (ports.StartTimer, ports.CancelTimer),
+    (ports.Restart, ports.End),
+)
+"""Of the commands of a step: what is safe first, what is durable before what is visible."""
 
 
 def allowed(earlier: str, later: str) -> bool:

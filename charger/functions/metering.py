@@ -79,6 +79,19 @@ def sampled(
         context: ``Sample.Periodic``, ``Sample.Clock``, ``Transaction.Begin`` …
         seconds: its timestamp, epoch s.
     """
+    values = _values(reading, measurands, context)
+    return {"timestamp": times.to_text(seconds), "sampledValue": values} if values else None
+
+
+def sampled_or_register(
+    reading: Reading, measurands: Iterable[str], context: str, seconds: float
+) -> dict[str, Any]:
+    """A MeterValue; of the energy register when this meter has nothing of what is asked for."""
+    values = _values(reading, measurands, context) or _values(reading, [ENERGY], context)
+    return {"timestamp": times.to_text(seconds), "sampledValue": values}
+
+
+def _values(reading: Reading, measurands: Iterable[str], context: str) -> list[Mapping[str, str]]:
     values: list[Mapping[str, str]] = []
     for measurand in measurands:
         name, phase = _split_phase(measurand)
@@ -87,12 +100,4 @@ def sampled(
             for value in _MEASURES[name](reading)
             if not phase or value.get("phase", "").startswith(phase)
         ]
-    return {"timestamp": times.to_text(seconds), "sampledValue": values} if values else None
-
-
-def sampled_or_register(
-    reading: Reading, measurands: Iterable[str], context: str, seconds: float
-) -> dict[str, Any]:
-    """A MeterValue; of the energy register when this meter has nothing of what is asked for."""
-    value = sampled(reading, measurands, context, seconds)
-    return value or sampled(reading, [ENERGY], context, seconds) or {}
+    return values

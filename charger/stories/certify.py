@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Final
 
 from charger.errors import SourceError, UsageError
-from charger.functions.configuration import split
-from charger.functions.records import Records
+from charger.functions.configuration import Configuration, split
 from charger.settings import Settings, shipped
 from charger.statechart.checks import Checked
 from charger.statechart.findings import Mark, nearest
-from charger.station import configuration_of
 from charger.stories.language import PATIENCE, Step, Story, StoryError, read_story
-from charger.stories.needs import why_not
+from charger.stories.needs import keys_of, why_not
 from charger.stories.play import Played, Stage, play
 from charger.stories.real import RealStage
 from charger.stories.virtual import VirtualStage
@@ -175,17 +173,15 @@ class Run:
         """
         begins("the configuration of the station")
         self.asked = ask_keys(self.theatre, self.keys)
+        keys = keys_of(self.theatre.settings, self.theatre.checked)
         for story in self.stories:
             begins(f"{story.name}  {story.title}")
-            why = self._why_not(story)
+            why = self._why_not(story, keys)
             played = Played(story, skipped=why) if why else self.theatre.play(story)
             self.played.append(played)
             ended(played)
 
-    def _why_not(self, story: Story) -> str | None:
+    def _why_not(self, story: Story, keys: Configuration) -> str | None:
         if not self.asked.offers(story.profile):
             return f"The station does not offer {story.profile}."
-        settings = self.theatre.settings
-        charts = self.theatre.checked.charts
-        configuration = configuration_of(charts, settings.plans, Records(), settings.configuration)
-        return why_not(story, settings, configuration)
+        return why_not(story, self.theatre.settings, keys)

@@ -6,15 +6,24 @@ settings are looked at here, never a running station.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import Final
 
 from charger.functions.configuration import Configuration, Key
+from charger.functions.records import Records
+from charger.ports import Change
 from charger.settings import Settings
+from charger.statechart.checks import Checked
+from charger.station import configuration_of
 from charger.stories.language import Story
 
 CABLES: Final = {"fixed": "fixed cable", "socket": "socket"}
+
+
+def keys_of(settings: Settings, checked: Checked, stored: Iterable[Change] = ()) -> Configuration:
+    """The configuration keys of a station with these facts; without any, before its first start."""
+    return configuration_of(checked.charts, settings.plans, Records(stored), settings.configuration)
 
 
 def why_not(story: Story, settings: Settings, configuration: Configuration) -> str | None:
@@ -23,7 +32,7 @@ def why_not(story: Story, settings: Settings, configuration: Configuration) -> s
     Args:
         story: it.
         settings: the station; the cable is that of connector 1, where stories take place.
-        configuration: its keys, as `charger.station.configuration_of` has them before the first start.
+        configuration: its keys before the first start, as `keys_of` has them.
     """
     needs, plans = story.needs, settings.plans
     cable = "fixed" if plans[0].fixed else "socket"

@@ -141,6 +141,29 @@ class Played:
     """Acts and frames, line by line."""
 
 
+def usual_answer(action: str, now: float, transaction: Callable[[], int]) -> dict[str, Any]:
+    """What a kind Central System answers.
+
+    Args:
+        action: of the station's CALL.
+        now: epoch s.
+        transaction: gives the id of a transaction that begins.
+    """
+    match action:
+        case "BootNotification":
+            return {"status": "Accepted", "currentTime": times.to_text(now), "interval": 300}
+        case "Heartbeat":
+            return {"currentTime": times.to_text(now)}
+        case "Authorize":
+            return {"idTagInfo": {"status": "Accepted"}}
+        case "StartTransaction":
+            return {"transactionId": transaction(), "idTagInfo": {"status": "Accepted"}}
+        case "DataTransfer":
+            return {"status": "Accepted"}
+        case _:
+            return {}
+
+
 def play(story: Story, stage: Stage) -> Played:
     """Play one story on a fresh stage."""
     return _Player(story, stage).play()
@@ -234,21 +257,9 @@ class _Player:
         return {**self._usual(heard), **filled(scripted, self._names)}
 
     def _usual(self, heard: Heard) -> dict[str, Any]:
-        now = times.to_text(self._stage.wall())
-        match heard.action:
-            case "BootNotification":
-                return {"status": "Accepted", "currentTime": now, "interval": 300}
-            case "Heartbeat":
-                return {"currentTime": now}
-            case "Authorize":
-                return {"idTagInfo": {"status": "Accepted"}}
-            case "StartTransaction":
-                self._names["tx"] = self._record.number(heard.payload)
-                return {"transactionId": self._names["tx"], "idTagInfo": {"status": "Accepted"}}
-            case "DataTransfer":
-                return {"status": "Accepted"}
-            case _:
-                return {}
+        answer = usual_answer(heard.action, self._stage.wall(), lambda: self._record.number(heard.payload))
+        self._names |= {"tx": answer["transactionId"]} if "transactionId" in answer else {}
+        return answer
 
     def _ask(self, action: str, payload: Mapping[str, Any], mark: Mark, within: float = PATIENCE) -> Answered:
         self._note(f"-> {action} {json.dumps(dict(payload), ensure_ascii=False)}")

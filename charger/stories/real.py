@@ -29,10 +29,9 @@ from typing import Any, Final, Self, TypeVar
 from charger.central import messages
 from charger.central.demo import NO_ANSWER, CallError, DemoCentralSystem
 from charger.central.demo_page import Entry
-from charger.functions.records import Records
 from charger.settings import IDENTITY, VARIABLES, Settings
 from charger.statechart.checks import Checked
-from charger.station import configuration_of
+from charger.stories.needs import keys_of
 from charger.stories.play import SILENCE, Answered, Ears, Heard, Refusal
 
 T = TypeVar("T")
@@ -208,10 +207,7 @@ class RealStage:
 
     def setting(self, key: str) -> float:
         """See `Stage`."""
-        settings = self._settings
-        station = configuration_of(
-            self._checked.charts, settings.plans, Records(), settings.configuration
-        ).value(key)
+        station = keys_of(self._settings, self._checked).value(key)
         return float(self._written.get(key.casefold(), station))
 
     def power(self, on: bool) -> None:

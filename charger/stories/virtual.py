@@ -9,21 +9,23 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from charger import ports
+from charger.app import simulated_hardware
 from charger.central import messages
 from charger.clock import VirtualClock
 from charger.driver import Driver
-from charger.functions.records import Records
 from charger.hardware.simulated import SimulatedHardware
 from charger.ports import Change
 from charger.settings import Settings
 from charger.statechart.checks import Checked
 from charger.statechart.ensemble import Observer
 from charger.statechart.event import Event
-from charger.station import Station, Step, configuration_of
+from charger.station import Station, Step
+from charger.stories.needs import keys_of
 from charger.stories.play import SILENCE, Answered, Ears, Heard, Refusal
 
 DELAY: Final = 0.02
@@ -119,10 +121,7 @@ class VirtualStage:
 
     def setting(self, key: str) -> float:
         """See `Stage`."""
-        records = Records(self.storage.load())
-        charts = self._checked.charts
-        station = configuration_of(charts, self._settings.plans, records, self._settings.configuration)
-        return float(station.value(key))
+        return float(keys_of(self._settings, self._checked, self.storage.load()).value(key))
 
     def power(self, on: bool) -> None:
         """See `Stage`."""
@@ -134,17 +133,9 @@ class VirtualStage:
             self.clock = VirtualClock(self.wall(), self.now())  # nobody is left to hear the old timers
 
     def _start(self) -> None:
-        world = self._settings.simulation
-        self._hardware = SimulatedHardware(
-            self._settings.plans,
-            power=world.power,
-            contactor_delay=world.contactor_delay,
-            lock_delay=world.lock_delay,
-            car_delay=world.car_delay,
-            plugged=tuple(sorted(self._plugged)),
-            register=self._register,
-            clock=self.clock,
-        )
+        world = replace(self._settings.simulation, plugged=tuple(sorted(self._plugged)))
+        settings = replace(self._settings, simulation=world)
+        self._hardware = simulated_hardware(settings, self._register, self.clock)
         self._driver = Driver(
             self._station, self.storage, self._hardware, self._central, self.clock, self.steps.append
         )

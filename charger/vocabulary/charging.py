@@ -414,7 +414,7 @@ def meter_report(at: Situation, here: int, event: Event, *, context: str) -> Non
 @WORDS.fact("queue.waiting", scope=STATION)
 def queue_waiting(at: Situation, _here: int, _event: Event) -> bool:
     """A transaction message waits to be delivered."""
-    return at.queue.first() is not None
+    return at.queue.length() > 0
 
 
 @WORDS.fact("queue.transmissions", "number", STATION)

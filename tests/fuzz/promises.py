@@ -12,7 +12,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from rig import Rig, allowed
+from rig import ORDER, Rig, allowed
 
 from charger import ports
 from charger.central import messages
@@ -24,16 +24,6 @@ CODES = {
     *("FormationViolation", "PropertyConstraintViolation", "OccurenceConstraintViolation"),
     "TypeConstraintViolation",
 }
-ORDER: tuple[Any, ...] = (
-    ports.OpenContactor,
-    ports.Store,
-    ports.HardwareCommand,
-    (ports.Reply, ports.ReplyError),
-    (ports.Call, ports.Connect, ports.Disconnect, ports.Ping),
-    (ports.StartTimer, ports.CancelTimer),
-    (ports.Restart, ports.End),
-)
-"""Of the commands of a step: what is safe first, what is durable before what is visible."""
 PATIENCE = 15.0
 """s in which a CALL is answered: the car has 6 s to stop drawing, the lock 3 s to move, and a little each."""
 PACE = 10.0

@@ -800,20 +800,15 @@ def _pre_authorize(rig: Rig) -> bool:
     return rig.log("Authorize") == []
 
 
-def _strangers(rig: Rig) -> bool:
-    rig.cut()
-    rig.plug(2)
-    rig.swipe("STRANGER")
-    rig.after(3)
-    return rig.status(2) == "Charging"
+def _starts_offline(tag: str) -> Callable[[Rig], bool]:
+    def starts(rig: Rig) -> bool:
+        rig.cut()
+        rig.plug(2)
+        rig.swipe(tag)
+        rig.after(3)
+        return rig.status(2) == "Charging"
 
-
-def _known_offline(rig: Rig) -> bool:
-    rig.cut()
-    rig.plug(2)
-    rig.swipe("KNOWN")
-    rig.after(3)
-    return rig.status(2) == "Charging"
+    return starts
 
 
 def _remote_is_authorized(rig: Rig) -> bool:
@@ -826,9 +821,9 @@ def _remote_is_authorized(rig: Rig) -> bool:
     ("name", "looks_true"),
     [
         ("LocalPreAuthorize", _pre_authorize),
-        ("AllowOfflineTxForUnknownId", _strangers),
-        ("LocalAuthorizeOffline", _known_offline),
-        ("AuthorizationCacheEnabled", _known_offline),
+        ("AllowOfflineTxForUnknownId", _starts_offline("STRANGER")),
+        ("LocalAuthorizeOffline", _starts_offline("KNOWN")),
+        ("AuthorizationCacheEnabled", _starts_offline("KNOWN")),
         ("AuthorizeRemoteTxRequests", _remote_is_authorized),
     ],
 )

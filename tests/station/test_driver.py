@@ -6,7 +6,7 @@ import logging
 from typing import Any
 
 import pytest
-from rig import CentralSystem, MemoryStorage, Rig
+from rig import ORDER, CentralSystem, MemoryStorage, Rig
 
 from charger import ports
 from charger.driver import DEFECT_WINDOW, MOST_DEFECTS, RETRY_STORAGE
@@ -65,16 +65,8 @@ def test_the_commands_of_a_step_leave_in_order() -> None:
     rig.after(100)
     rig.call("UnlockConnector", connectorId=1)
     rig.after(10)
-    order: tuple[Any, ...] = (
-        ports.OpenContactor,
-        ports.Store,
-        ports.HardwareCommand,
-        (ports.Reply, ports.ReplyError),
-        (ports.Call, ports.Connect, ports.Disconnect, ports.Ping),
-        (ports.StartTimer, ports.CancelTimer),
-    )
     for step in rig.steps:
-        ranks = [next(n for n, kind in enumerate(order) if isinstance(c, kind)) for c in step.commands]
+        ranks = [next(n for n, kind in enumerate(ORDER) if isinstance(c, kind)) for c in step.commands]
         assert ranks == sorted(ranks), step.event
         assert sum(isinstance(command, ports.Store) for command in step.commands) <= 1
 

@@ -6,13 +6,11 @@ import pytest
 from rig import checked
 from test_language import written
 
-from charger.functions.records import Records
 from charger.functions.situation import ConnectorPlan
 from charger.settings import load
-from charger.station import configuration_of
 from charger.stories.language import Needs, Story, read_story
 from charger.stories.match import UnknownNameError, filled, mismatch
-from charger.stories.needs import why_not
+from charger.stories.needs import keys_of, why_not
 from charger.stories.play import SILENCE, Answered, Heard, Refusal, play
 
 START = {"connectorId": 1, "idTag": "04A1B2C3", "meterStart": 5, "timestamp": "2026-01-01T00:00:00Z"}
@@ -630,7 +628,7 @@ def test_why_a_story_says_nothing_about_a_station(needs, configuration, reason, 
     settings, findings, _ = load(file, {})
     assert settings, findings
     assert settings.plans[0] == ConnectorPlan(fixed=False)
-    keys = configuration_of(checked().charts, settings.plans, Records(), settings.configuration)
+    keys = keys_of(settings, checked())
     assert why_not(Story("f", "X_1", needs=needs, configuration=configuration), settings, keys) == reason
 
 
@@ -641,7 +639,7 @@ def test_a_story_of_one_reader_says_nothing_where_nobody_shares_one(tmp_path):
     )
     settings, findings, _ = load(file, {})
     assert settings, findings
-    keys = configuration_of(checked().charts, settings.plans, Records(), settings.configuration)
+    keys = keys_of(settings, checked())
     told = "It needs a reader for several connectors, and every connector has one of its own."
     assert why_not(Story("f", "X_1", needs=Needs(reader="shared")), settings, keys) == told
 

@@ -7,12 +7,10 @@ from shutil import copytree
 import pytest
 from rig import CHARTS, checked, observe
 
-from charger.functions.records import Records
 from charger.settings import Settings, load
 from charger.statechart.checks import check
-from charger.station import configuration_of
 from charger.stories.language import FRAGMENTS, read_story
-from charger.stories.needs import why_not
+from charger.stories.needs import keys_of, why_not
 from charger.stories.play import play
 from charger.stories.virtual import VirtualStage
 from charger.vocabulary import build
@@ -67,7 +65,7 @@ def station(tmp_path_factory):
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_the_station_does_as_the_story_tells(path, name, station, tmp_path, request):
     story, settings = read_story(path), station(name)
-    keys = configuration_of(checked().charts, settings.plans, Records(), settings.configuration)
+    keys = keys_of(settings, checked())
     if reason := why_not(story, settings, keys):
         pytest.skip(reason)
     if defect := DEFECTS.get((story.name, name)):
@@ -92,7 +90,7 @@ def test_a_story_tells_who_wants_it_and_applies_somewhere(path, station):
         why_not(
             story,
             settings,
-            configuration_of(checked().charts, settings.plans, Records(), settings.configuration),
+            keys_of(settings, checked()),
         )
         for settings in map(station, STATIONS)
     ]
