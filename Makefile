@@ -59,7 +59,10 @@ clean: ## Remove what make made.
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .coverage
 
 # -- setting up ------------------------------------------------------------------------------------
+# A lock names the whole closure, so pip takes it as it is (--no-deps): asked to resolve, it wants the newest
+# release of a requirement with extras, and refuses it for its hash. `pip check` says if anything is missing.
 # The system's packages are installed only when something is missing, with sudo unless we are root.
+PIP = $(PY) -m pip install -q --disable-pip-version-check --no-deps
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 APT = $(SUDO) apt-get update -qq && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends
 
@@ -76,10 +79,12 @@ $(VENV)/bin/python: | system-run
 	python3 -m venv $(VENV)
 
 $(VENV)/.run: requirements.lock pyproject.toml $(VENV)/bin/python
-	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	$(PY) -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-build-isolation -e .
+	@$(PY) -m pip check
 	@touch $@
 
 $(VENV)/.test: requirements-dev.lock $(VENV)/.run | system-test
-	$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(PIP) --require-hashes -r requirements-dev.lock
+	@$(PY) -m pip check
 	@touch $@
