@@ -284,7 +284,8 @@ class Central(Protocol):
     """The link to the Central System.
 
     Posts `link.opened`, `link.refused` (field ``reason``), `link.lost` (field ``reason``), one event
-    `ocpp.<Action>` per valid CALL (``call`` set, ``fields`` the payload as received, camelCase), and
+    `ocpp.<Action>` per valid CALL (``call`` set, ``fields`` the payload as received, camelCase), one
+    `call.unreadable` per other CALL (fields ``code`` and ``description`` of the CALLERROR it deserves), and
     `ocpp.answered` per `Call`. Frames are handled strictly in the order of arrival.
     """
 

@@ -443,7 +443,12 @@ class _Reader:
         self._origins["connectors"] = self._origin(node.mark)
         if not 1 <= len(node.items) <= MOST_CONNECTORS:
             self.report(node.mark, f"connectors: a station has 1 to {MOST_CONNECTORS}")
-        return tuple(self._plan(item, number) for number, item in enumerate(node.items, start=1))
+        plans = tuple(self._plan(item, number) for number, item in enumerate(node.items, start=1))
+        if len({plan.own_reader for plan in plans}) > 1:
+            self.report(
+                node.mark, "connectors: give each of them `reader: own`, or none: they share one reader"
+            )
+        return plans
 
     def _plan(self, node: Node, number: int) -> ConnectorPlan:
         section = self.section(node, f"connectors.{number}", KEYS_OF_CONNECTOR, node.mark)

@@ -106,6 +106,9 @@ class Station:
         if event.call is not None:
             if self.situation.ignoring_calls:
                 return event, []
+            if event.name == "call.unreadable":
+                self.situation.reply_error(event.call, **event.fields)
+                return event, []
             if event.name not in self._vocabulary.events:
                 self.situation.reply_error(event.call, "NotImplemented")
                 return event, []

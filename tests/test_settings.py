@@ -45,8 +45,8 @@ panel: off
 hardware: simulated
 connectors:
   - {cable: fixed, phases: 1, max_current: 16.5, reader: own}
-  - {cable: socket}
-  - {}
+  - {cable: socket, reader: own}
+  - {reader: own}
 simulation:
   power: 11000
   contactor_delay: 0
@@ -141,8 +141,8 @@ def test_everything_can_be_said(here):
     assert settings.panel is None
     assert settings.plans == (
         ConnectorPlan(fixed=True, phases=1, max_current=16.5, own_reader=True),
-        ConnectorPlan(fixed=False, phases=3, max_current=32.0),
-        ConnectorPlan(),
+        ConnectorPlan(fixed=False, phases=3, max_current=32.0, own_reader=True),
+        ConnectorPlan(own_reader=True),
     )
     assert settings.simulation == module.Simulation(11000.0, 0.0, 0.5, 1.0, (3, 1), 7)
     assert settings.configuration == {
@@ -513,6 +513,15 @@ def test_load_judges_the_keys_if_it_is_told_the_settings_of_the_charts(tmp_path)
     assert (settings.configuration, findings) == ({"FreeVending": "true"}, [])
 
 
+def test_connectors_share_one_reader_or_each_has_its_own(here):
+    """A card at the shared reader would have to know which of them it may speak for."""
+    text = FULL.replace("{cable: socket, reader: own}", "{cable: socket}")
+    _, findings, _ = read(here, text)
+    assert [str(finding.mark.line) + " " + finding.message for finding in findings] == [
+        "21 connectors: give each of them `reader: own`, or none: they share one reader"
+    ]
+
+
 # -- where values come from --------------------------------------------------------------------------------
 
 
@@ -526,7 +535,10 @@ def test_every_setting_tells_where_it_came_from(here):
     assert rows["panel"] == ("off", "station.yaml:18")
     assert rows["panel_token"] == ("not set", "default")
     assert rows["connectors.1"] == ("fixed cable, 1 phase, 16.5 A, a reader of its own", "station.yaml:21")
-    assert rows["connectors.2"] == ("socket with a lock, 3 phases, 32 A", "station.yaml:22")
+    assert rows["connectors.2"] == (
+        "socket with a lock, 3 phases, 32 A, a reader of its own",
+        "station.yaml:22",
+    )
     assert rows["simulation.power"] == ("11000", "station.yaml:25")
     assert rows["simulation.plugged"] == ("3, 1", "station.yaml:29")
     assert rows["configuration.HeartbeatInterval"] == ("15", "station.yaml:32")

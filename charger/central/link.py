@@ -342,21 +342,25 @@ class CentralLink:
             return
         match frame:
             case messages.Call():
-                self._called(connection, frame)
+                self._called(connection, Event(f"ocpp.{frame.action}", call=frame.id, fields=frame.payload))
             case messages.BadCall():
-                _log.warning("refused a CALL: %s: %s", frame.code, frame.description)
-                self._write(connection, messages.error(frame.id, frame.code, frame.description))
+                _log.warning("a CALL that cannot be read: %s: %s", frame.code, frame.description)
+                fields = {"code": frame.code, "description": frame.description}
+                self._called(connection, Event("call.unreadable", call=frame.id, fields=fields))
             case _:
                 self._concluded(frame)
 
-    def _called(self, connection: ClientConnection, frame: messages.Call) -> None:
-        if frame.id in self._owed:
-            self._write(connection, messages.error(frame.id, messages.GENERIC, "this id is still unanswered"))
+    def _called(self, connection: ClientConnection, event: Event) -> None:
+        unique_id = str(event.call)
+        if unique_id in self._owed:
+            self._write(
+                connection, messages.error(unique_id, messages.GENERIC, "this id is still unanswered")
+            )
             return
-        self._owed[frame.id] = None
+        self._owed[unique_id] = None
         if len(self._owed) > MAX_OWED:
             del self._owed[next(iter(self._owed))]
-        self._post(Event(f"ocpp.{frame.action}", call=frame.id, fields=frame.payload))
+        self._post(event)
 
     def _concluded(self, frame: messages.Result | messages.Failure) -> None:
         pending = self._take(frame.id)

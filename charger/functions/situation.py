@@ -19,12 +19,14 @@ from charger.functions.configuration import Configuration
 from charger.functions.delivery import Message, Queue
 from charger.functions.metering import Reading
 from charger.functions.records import Records
-from charger.functions.status import Notice, Notices
+from charger.functions.status import WARNINGS, Notice, Notices, beside
 from charger.functions.transactions import Transaction, Transactions
 from charger.statechart.event import Event, Moment
 
 MOST_WAITING = 16
 """Tags that wait to be considered; the oldest goes, for nobody waits so long."""
+STOP_DATA = ("StopTxnSampledData", "StopTxnAlignedData")
+"""The keys that say what transactionData holds."""
 BOGUS = 60.0
 """s by which a clock must be wrong for its timestamps to be corrected."""
 
@@ -39,7 +41,7 @@ class ConnectorPlan:
     max_current: float = 32.0
     """A per phase that the installation allows."""
     own_reader: bool = False
-    """It has a card reader of its own; otherwise it shares one with the others."""
+    """It has a card reader of its own, as all the others have then; otherwise they share one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ class Connector:
     lock: Literal["engaged", "released", "unknown"] = "unknown"
     reading: Reading = field(default_factory=Reading)
     faults: dict[str, str] = field(default_factory=dict)
-    """errorCode → info, as the hardware reports them."""
+    """errorCode → info, as the hardware reports them; warnings too."""
+    warnings: dict[str, str] = field(default_factory=dict)
+    """errorCode → info, as the charts have it: what does not prevent charging."""
     tag: str | None = None
     """Authorized here, transaction not begun yet."""
     parent: str | None = None
@@ -137,6 +141,10 @@ class Situation:
         self.considered = Considered()
         self.waiting: deque[Considered] = deque(maxlen=MOST_WAITING)
         """Tags that will be considered next."""
+        self.awaiting: deque[tuple[Considered, float]] = deque(maxlen=MOST_WAITING)
+        """Accepted tags that wait for a plug, whichever it will be, and since when (monotonic s)."""
+        self.taken = Considered()
+        """The one that has just got its plug."""
         self.interval = 0.0
         """From the last BootNotification.conf, s."""
         self.display = ""
@@ -219,9 +227,9 @@ class Situation:
         """Answer a CALL."""
         self.send(ports.Reply(call, name.removeprefix("ocpp."), payload))
 
-    def reply_error(self, call: str, code: str) -> None:
+    def reply_error(self, call: str, code: str, description: str = "") -> None:
         """Refuse a CALL."""
-        self.send(ports.ReplyError(call, code))
+        self.send(ports.ReplyError(call, code, description))
 
     def call(
         self,
@@ -239,11 +247,18 @@ class Situation:
     # -- facts that several words share ---------------------------------------------------------------------
 
     def faults_at(self, number: int) -> dict[str, str]:
-        """Every fault that concerns a connector (or the station, 0): reported and latched."""
+        """What is wrong with a connector (or the station, 0) and prevents charging: reported and latched."""
         own = self.connectors[number].faults if number else {}
         latched = self.latched(number) | (self.latched(0) if number else {})
         disk = {"InternalError": "storage"} if self.storage_failed else {}
-        return {**disk, **self.faults, **own, **latched}
+        found = {**disk, **self.faults, **own, **latched}
+        return {error: info for error, info in found.items() if error not in WARNINGS}
+
+    def warnings_at(self, number: int) -> dict[str, str]:
+        """What is wrong there and prevents nothing: reported, or raised by charts."""
+        connector = self.connectors.get(number)
+        reported, raised = (connector.faults, connector.warnings) if connector else (self.faults, {})
+        return raised | {error: info for error, info in reported.items() if error in WARNINGS}
 
     def latched(self, number: int) -> dict[str, str]:
         """Faults that stay until somebody clears them, over restarts (records under ``fault``)."""
@@ -283,7 +298,7 @@ class Situation:
         time = max(time, running.started)
         energy = max(reading.energy, running.last_energy)
         final = replace(reading, energy=energy)
-        for key in ("StopTxnSampledData", "StopTxnAlignedData"):
+        for key in STOP_DATA:
             value = metering.sampled(final, self.configuration.value(key), "Transaction.End", time)
             self.keep(running, value)
         payload: dict[str, Any] = {
@@ -293,7 +308,10 @@ class Situation:
         }
         if running.stop_tag:
             payload["idTag"] = running.stop_tag
-        if notes := self.transactions.take_notes(running, self._most_notes):
+        notes = self.transactions.take_notes(running, self._most_notes)
+        if notes and any(
+            self.configuration.value(key) for key in STOP_DATA
+        ):  # written empty meanwhile (§3.16.5)
             payload["transactionData"] = notes
         message = Message("StopTransaction", payload, running.number, running.connector, run=running.run)
         self.queue.append(message, time)
@@ -316,13 +334,16 @@ class Situation:
 
     # -- status and light --------------------------------------------------------------------------------
 
-    def notice(self, number: int, error: str = "", info: str = "") -> Notice:
-        """The present status as a notice; a fault names itself."""
+    def notice(self, number: int) -> Notice:
+        """The present status as a notice; a fault names itself, and so does a warning."""
         status = self.charts.status(number)
-        if not error and status == "Faulted":
-            faults = self.faults_at(number) or ({"OtherError": "emergency stop"} if self.emergency else {})
-            error, info = next(iter(faults.items()), ("InternalError", ""))
-        return Notice(status, error or "NoError", info, self.time)
+        if status == "Faulted":
+            wrong = self.faults_at(number) or ({"OtherError": "emergency stop"} if self.emergency else {})
+            error, info = next(iter(wrong.items()), ("InternalError", ""))
+        else:
+            told = (item for item in self.warnings_at(number).items() if beside(item[0], status))
+            error, info = next(told, ("NoError", ""))
+        return Notice(status, error, info, self.time)
 
     def status_changed(self, number: int, status: str, event: Event) -> None:
         """To be told, and to be shown."""
@@ -334,18 +355,17 @@ class Situation:
                 self.show(number, connector.looks.get(status, connector.look))
 
     def rested(self) -> None:
-        """A text, or another fault, without a change of status to go with is told by itself."""
+        """A text, or another error, without a change of status to go with is told by itself."""
         for number, notices in self.notices.items():
-            if notices.urgent or self._another_fault(number, notices.latest):
+            if notices.urgent or (notices.latest and self._another_error(number, notices.latest)):
                 notices.add(self.notice(number))
                 fields = {"status": self.charts.status(number)}
                 self.charts.post(Event("status.changed", number, fields, moment=self.now))
 
-    def _another_fault(self, number: int, latest: Notice | None) -> bool:
-        if latest is None or latest.status != "Faulted" or self.charts.status(number) != "Faulted":
-            return False
+    def _another_error(self, number: int, latest: Notice) -> bool:
         now = self.notice(number)
-        return (now.error, now.info) != (latest.error, latest.info)
+        other = now.error != latest.error or now.info not in ("", latest.info)
+        return other and now.status == latest.status
 
     def show(self, number: int, look: str) -> None:
         """Light the lamp of a connector; nothing when it looks so already."""

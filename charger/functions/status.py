@@ -6,7 +6,20 @@ pause. Not durable: after a start everything is told anew.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+
+WARNINGS: Mapping[str, frozenset[str]] = {
+    "EVCommunicationError": frozenset({"Preparing", "SuspendedEV", "SuspendedEVSE", "Finishing"}),
+    "LocalListConflict": frozenset(),
+    "WeakSignal": frozenset(),
+}
+"""errorCodes that make no connector Faulted, and the statuses they may stand beside; none: any (§7.6)."""
+
+
+def beside(error: str, status: str) -> bool:
+    """Whether a warning may be told together with that status."""
+    return status in WARNINGS.get(error, ()) or not WARNINGS.get(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,8 @@ class Notices:
     """The last one that the Central System has taken."""
     info: str = ""
     """Goes with the next change."""
+    info_for: str = ""
+    """If that is a change to this status; empty: to any."""
     latest: Notice | None = None
     """The last one added."""
     urgent: bool = False
@@ -38,8 +53,9 @@ class Notices:
 
     def add(self, notice: Notice) -> None:
         """Something to tell."""
-        self.waiting.append(replace(notice, info=notice.info or self.info))
-        self.info, self.urgent = "", False
+        info = self.info if self.info_for in ("", notice.status) else ""
+        self.waiting.append(replace(notice, info=notice.info or info))
+        self.info, self.info_for, self.urgent = "", "", False
         self.latest = self.waiting[-1]
 
     def collapse(self, now: float) -> None:

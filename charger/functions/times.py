@@ -16,15 +16,20 @@ def to_text(seconds: float) -> str:
 
 
 def to_seconds(text: object) -> float | None:
-    """Any offset and any number of decimals are accepted, none means UTC; None when it is no time of ours."""
+    """Any offset and any number of decimals are accepted, none means UTC; None when it is no time."""
     if not isinstance(text, str):
         return None
     try:
         moment = datetime.fromisoformat(text.strip())
-        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-    return seconds if EARLIEST <= seconds < LATEST else None
+
+
+def to_clock(text: object) -> float | None:
+    """What a clock may be set to; None when it is no time of ours."""
+    seconds = to_seconds(text)
+    return seconds if seconds is not None and EARLIEST <= seconds < LATEST else None
 
 
 def shifted(payload: Any, by: float) -> Any:

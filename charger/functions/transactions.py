@@ -84,8 +84,17 @@ class Transactions:
                 started, noted = running.started + by, running.last_time + by
                 self.put(replace(running, started=started, last_time=noted))
 
+    def hold(self, connector: int, held: bool) -> None:
+        """The plug of the last transaction stays locked in, or no longer."""
+        last = {key: value for key, value in self.last(connector).items() if key != "held"}
+        if last:
+            self._records.put("session", str(connector), last | ({"held": True} if held else {}))
+
     def last(self, connector: int) -> dict[str, Any]:
-        """Reason, tag and parent of the transaction that ended last on a connector; empty if none did."""
+        """Reason, tag and parent of the transaction that ended last there; empty if none did.
+
+        With ``held`` while its plug is kept locked in.
+        """
         found: dict[str, Any] = self._records.get("session", str(connector)) or {}
         return found
 

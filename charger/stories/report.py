@@ -253,9 +253,8 @@ def _counted(results: Sequence[str], of: int) -> str:
 
 
 def _readers(settings: Settings) -> str:
-    own = sum(plan.own_reader for plan in settings.plans)
-    readers = own + (own < len(settings.plans))  # the others share one
-    return "Single" if readers == 1 else str(readers)
+    readers = sum(plan.own_reader for plan in settings.plans)
+    return str(readers) if readers > 1 else "Single"
 
 
 def _hardware(settings: Settings) -> dict[str, str]:

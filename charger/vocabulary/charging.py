@@ -10,7 +10,7 @@ from charger.functions import authorization, metering, times
 from charger.functions.authorization import same
 from charger.functions.delivery import GIVEN_UP, Message
 from charger.functions.metering import Reading
-from charger.functions.situation import Considered, Situation
+from charger.functions.situation import STOP_DATA, Considered, Situation
 from charger.functions.transactions import Transaction
 from charger.statechart.event import Event
 from charger.statechart.words import Field
@@ -57,10 +57,8 @@ def _pending_with(at: Situation, event: Event) -> int | None:
 
 
 def _locked_in(at: Situation) -> Iterator[int]:
-    """Where a plug is still locked in whose transaction has ended."""
-    for number, connector in at.connectors.items():
-        if connector.cable and connector.lock == "engaged" and at.transactions.on(number) is None:
-            yield number
+    """Where the plug of a transaction that has ended is kept."""
+    yield from (number for number in at.connectors if at.transactions.last(number).get("held"))
 
 
 def _held_for(at: Situation, event: Event) -> int | None:
@@ -83,7 +81,7 @@ def card_waits_for_plug(at: Situation, _here: int, event: Event) -> bool:
 
 @WORDS.fact("card.held_cable", scope=STATION)
 def card_held_cable(at: Situation, _here: int, event: Event) -> bool:
-    """A plug is still locked in whose transaction has ended, and was started with the card at the reader."""
+    """A plug is kept locked in whose transaction has ended, and was started with the card at the reader."""
     return _held_for(at, event) is not None
 
 
@@ -101,9 +99,10 @@ def group_runs_transaction(at: Situation, _here: int, event: Event) -> bool:
 
 
 def _parent(at: Situation, tag: str | None) -> str | None:
-    """The parentIdTag of a tag: as Authorize.conf has just told it, else as it is known here."""
-    if at.considered.parent and same(at.considered.tag, tag):
-        return at.considered.parent
+    """The parentIdTag of a tag: as Authorize.conf has told it, else as it is known here."""
+    for told in (at.considered, at.taken):
+        if told.parent and same(told.tag, tag):
+            return told.parent
     known = at.known(tag)
     return known.parent if known else None
 
@@ -166,7 +165,7 @@ def tag_remote(at: Situation, _here: int, _event: Event) -> bool:
 
 @WORDS.fact("tag.held_connector", "connector", STATION)
 def tag_held_connector(at: Situation, _here: int, _event: Event) -> int | None:
-    """Where a plug is still locked in after a transaction of the group of the tag under consideration."""
+    """Where a plug is kept locked in after a transaction of the group of the tag under consideration."""
     parent, last = _parent(at, at.considered.tag), at.transactions.last
     return next((number for number in _locked_in(at) if same(last(number).get("parent"), parent)), None)
 
@@ -177,6 +176,49 @@ def tag_consider(
 ) -> None:
     """Take a tag under consideration: for one connector if one is given; `remote` if nobody presented it."""
     at.considered = Considered(tag, connector, remote=remote)
+
+
+@WORDS.action("plug.await", STATION)
+def plug_await(at: Situation, _here: int, _event: Event) -> None:
+    """The tag under consideration waits for a plug, at whichever connector the next one comes."""
+    at.awaiting.append((at.considered, at.now.monotonic))
+
+
+@WORDS.fact("plug.awaited", scope=STATION)
+def plug_awaited(at: Situation, _here: int, _event: Event) -> bool:
+    """An accepted tag waits for the next plug."""
+    return bool(at.awaiting)
+
+
+@WORDS.fact("plug.awaited_for", "number", STATION)
+def plug_awaited_for(at: Situation, _here: int, _event: Event) -> float:
+    """How many s the tag that has waited longest for the next plug has waited; 0 when none does."""
+    return at.now.monotonic - at.awaiting[0][1] if at.awaiting else 0.0
+
+
+@WORDS.action("plug.take", STATION)
+def plug_take(at: Situation, _here: int, _event: Event) -> None:
+    """The tag that has waited longest waits no longer: it is `plug.tag` now."""
+    at.taken, _ = at.awaiting.popleft()
+
+
+@WORDS.fact("plug.tag", "text", STATION)
+def plug_tag(at: Situation, _here: int, _event: Event) -> str | None:
+    """The tag that waited last for a plug and got it, or gave up."""
+    return at.taken.tag
+
+
+@WORDS.fact("card.awaits_plug", scope=STATION)
+def card_awaits_plug(at: Situation, _here: int, event: Event) -> bool:
+    """The card at the reader is accepted and waits for the next plug."""
+    return any(same(one.tag, event.fields["tag"]) for one, _ in at.awaiting)
+
+
+@WORDS.action("plug.give_up", STATION, tag=TEXT)
+def plug_give_up(at: Situation, _here: int, _event: Event, *, tag: str) -> None:
+    """That tag waits no longer."""
+    for waiting in [waiting for waiting in at.awaiting if same(waiting[0].tag, tag)]:
+        at.awaiting.remove(waiting)
 
 
 @WORDS.fact("tag.waiting", scope=STATION)
@@ -273,6 +315,24 @@ def session_reason(at: Situation, here: int, _event: Event) -> str | None:
     return at.transactions.last(here).get("reason")
 
 
+@WORDS.fact("session.holds_cable")
+def session_holds_cable(at: Situation, here: int, _event: Event) -> bool:
+    """The plug of the last transaction is kept locked in until somebody may take it; over restarts."""
+    return bool(at.transactions.last(here).get("held"))
+
+
+@WORDS.action("session.hold_cable")
+def session_hold_cable(at: Situation, here: int, _event: Event) -> None:
+    """Keep the plug of the last transaction locked in from now on, over restarts too."""
+    at.transactions.hold(here, held=True)
+
+
+@WORDS.action("session.release_cable")
+def session_release_cable(at: Situation, here: int, _event: Event) -> None:
+    """Whoever comes may take it."""
+    at.transactions.hold(here, held=False)
+
+
 @WORDS.fact("transaction.open")
 def transaction_open(at: Situation, here: int, _event: Event) -> bool:
     """A transaction is on record here."""
@@ -352,7 +412,7 @@ def transaction_begin(at: Situation, here: int, _event: Event) -> None:
         "timestamp": times.to_text(begun.started),
     }
     at.queue.append(Message("StartTransaction", payload, begun.number, here, run=at.run), at.time)
-    for key in ("StopTxnSampledData", "StopTxnAlignedData"):
+    for key in STOP_DATA:
         at.keep(begun, _value(at, connector.reading, key, "Transaction.Begin", begun.started))
     connector.tag = connector.parent = None
 

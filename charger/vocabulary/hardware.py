@@ -7,6 +7,7 @@ from dataclasses import replace
 from charger import ports
 from charger.functions.metering import Reading
 from charger.functions.situation import Situation
+from charger.functions.status import WARNINGS
 from charger.statechart.event import Event
 from charger.vocabulary.declare import BOTH, CONNECTOR, OPTIONAL_TEXT, STATION, TEXT, Report, Words, one_of
 
@@ -19,6 +20,7 @@ ERRORS = (
 )
 """errorCode of StatusNotification (OCPP 1.6 §7.6)."""
 ERROR = one_of(*ERRORS)
+FAULT = one_of(*(error for error in ERRORS if error not in WARNINGS and error != "NoError"))
 
 
 # -- reports -------------------------------------------------------------------------------------------
@@ -141,6 +143,12 @@ def ev_asks(at: Situation, here: int, _event: Event) -> bool:
     return at.connectors[here].ev_asks
 
 
+@WORDS.fact("ev.communicates")
+def ev_communicates(at: Situation, here: int, _event: Event) -> bool:
+    """The hardware reports no EVCommunicationError."""
+    return "EVCommunicationError" not in at.connectors[here].faults
+
+
 @WORDS.fact("contactor.is_closed")
 def contactor_is_closed(at: Situation, here: int, _event: Event) -> bool:
     """The mirror contact said closed last."""
@@ -241,7 +249,7 @@ def pilot_refuse(at: Situation, here: int, _event: Event) -> None:
     _offer(at, here, None)
 
 
-@WORDS.action("fault.raise", BOTH, error=ERROR, info=OPTIONAL_TEXT)
+@WORDS.action("fault.raise", BOTH, error=FAULT, info=OPTIONAL_TEXT)
 def fault_raise(at: Situation, here: int, event: Event, *, error: str, info: str = "") -> None:
     """Latch a fault: it stays, over restarts too, until it is cleared."""
     at.records.put("fault", f"{here}/{error}", info)
@@ -249,7 +257,7 @@ def fault_raise(at: Situation, here: int, event: Event, *, error: str, info: str
     at.charts.post(Event("fault.raised", here, fields, moment=event.moment))
 
 
-@WORDS.action("fault.clear", BOTH, error=ERROR)
+@WORDS.action("fault.clear", BOTH, error=FAULT)
 def fault_clear(at: Situation, here: int, event: Event, *, error: str) -> None:
     """Clear a latched fault."""
     if at.records.get("fault", f"{here}/{error}") is not None:

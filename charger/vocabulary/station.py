@@ -106,7 +106,7 @@ def link_ping(at: Situation, _here: int, _event: Event) -> None:
 @WORDS.action("clock.set", STATION)
 def clock_set(at: Situation, _here: int, event: Event) -> None:
     """Take the time from the answer at hand; a text that is no time changes nothing."""
-    seconds = times.to_seconds(event.fields.get("currentTime"))
+    seconds = times.to_clock(event.fields.get("currentTime"))
     if seconds is not None:
         at.set_time(seconds)
 
@@ -257,22 +257,28 @@ def status_unreported(at: Situation, here: int, _event: Event) -> bool:
     return bool(at.notices[here].waiting)
 
 
-@WORDS.action("status.info", BOTH, info=TEXT)
-def status_info(at: Situation, here: int, _event: Event, *, info: str) -> None:
-    """A text that goes with the next change of status."""
-    at.notices[here].info = info
+@WORDS.action("status.info", BOTH, info=TEXT, status=OPTIONAL_TEXT)
+def status_info(at: Situation, here: int, _event: Event, *, info: str, status: str = "") -> None:
+    """A text that goes with the next change of status, or with none unless that is a change to `status`."""
+    at.notices[here].info, at.notices[here].info_for = info, status
 
 
 @WORDS.action("status.tell", BOTH, info=TEXT)
 def status_tell(at: Situation, here: int, _event: Event, *, info: str) -> None:
     """Tell a text now: with the change of status in this step, or with the present one if there is none."""
-    at.notices[here].info, at.notices[here].urgent = info, True
+    at.notices[here].info, at.notices[here].info_for, at.notices[here].urgent = info, "", True
 
 
-@WORDS.action("status.warn", BOTH, error=ERROR)
-def status_warn(at: Situation, here: int, _event: Event, *, error: str) -> None:
-    """Tell of an error that does not prevent charging, with the present status (§4.9)."""
-    at.notices[here].add(at.notice(here, error))
+@WORDS.action("warning.raise", error=ERROR, info=OPTIONAL_TEXT)
+def warning_raise(at: Situation, here: int, _event: Event, *, error: str, info: str = "") -> None:
+    """Tell of an error that does not prevent charging beside every status, until it is cleared (§4.9)."""
+    at.connectors[here].warnings[error] = info
+
+
+@WORDS.action("warning.clear", error=ERROR)
+def warning_clear(at: Situation, here: int, _event: Event, *, error: str) -> None:
+    """It is well again; told if it was."""
+    at.connectors[here].warnings.pop(error, None)
 
 
 @WORDS.action("status.ask", BOTH)

@@ -632,12 +632,16 @@ def test_calls_that_are_never_answered_do_not_pile_up(monkeypatch):
         ([2, "a", "Heartbeat", {}], "NotImplemented"),
     ],
 )
-def test_a_call_with_bad_content_gets_an_error(frame, code):
+def test_a_call_with_bad_content_is_reported_to_be_refused(frame, code):
+    """The station knows whether it answers at all (§4.2)."""
+
     async def scenario():
-        async with linked() as (it, _, mailbox):
+        async with linked() as (it, link, mailbox):
             await it.say(frame)
-            assert (await it.heard())[:3] == [4, "a", code]
-            assert mailbox.rest() == []
+            event = await mailbox.next()
+            assert (event.name, event.call, event.fields["code"]) == ("call.unreadable", "a", code)
+            link.perform(ReplyError("a", **event.fields))
+            assert await it.heard() == [4, "a", code, event.fields["description"], {}]
 
     run(scenario())
 

@@ -229,6 +229,9 @@ class HostileLink(RuleBasedStateMachine):
     def broken_call(self, identifier: str, rest: list[Any]) -> None:
         async def work() -> None:
             self.peer.say(json.dumps([2, identifier, *rest]))
+            if not self.owed[identifier]:
+                event = await self.mailbox.expect("call.unreadable")
+                self.link.perform(ReplyError(str(event.call), **event.fields))
             assert (await self.heard())[:2] == [4, identifier]
             await self.fence()
 

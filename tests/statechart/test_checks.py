@@ -264,7 +264,11 @@ CHANGES = {
         ("index.yaml", DECLARED, "settings: {FreeVending: true}\n" + DECLARED),
     ],
     "card first with a two-minute grace": [
-        ("authorization.yaml", "after: {ConnectionTimeOut: Idle}", "after: {2m: Idle}"),
+        (
+            "cards.yaml",
+            "ConnectionTimeOut > 0 and plug.awaited_for >= ConnectionTimeOut",
+            "plug.awaited_for >= 120",
+        ),
         ("connector.yaml", "after: {ConnectionTimeOut: {target: Passing", "after: {2m: {target: Passing"),
     ],
     "a stop button that wants a press of three seconds": [

@@ -312,14 +312,77 @@ def test_the_same_card_again_takes_it_back() -> None:
     assert rig.log("StartTransaction") == []
 
 
-def test_another_card_takes_its_place() -> None:
-    """The last card shown counts."""
+def test_the_first_plug_is_of_the_card_that_came_first() -> None:
+    """One reader, two people in front of it: each is billed for one plug."""
     rig = Rig()
     rig.swipe("ONE")
     rig.swipe("TWO")
+    rig.plug(2)
+    rig.plug(1)
+    rig.after(5)
+    started = [(start["connectorId"], start["idTag"]) for start in rig.sent("StartTransaction")]
+    assert started == [(2, "ONE"), (1, "TWO")]
+
+
+def test_a_card_that_is_refused_takes_nobody_s_place() -> None:
+    """Whoever waits for a plug goes on waiting."""
+    rig = Rig()
+    rig.swipe("ONE")
+    rig.cs.answers["Authorize"] = info("Blocked")
+    rig.swipe("TWO")
+    assert rig.facts.display == "refused"
     rig.plug()
     rig.after(5)
+    assert [start["idTag"] for start in rig.sent("StartTransaction")] == ["ONE"]
+
+
+def test_each_card_waits_for_its_own_connection_time_out() -> None:
+    """§9.1.6: from the acceptance of each; also after the key was written meanwhile."""
+    rig = Rig(3, ConnectionTimeOut="20")
+    rig.swipe("ONE")
+    rig.after(15)
+    rig.swipe("TWO")
+    rig.after(6)
+    rig.plug(1)
+    rig.after(5)
     assert [start["idTag"] for start in rig.sent("StartTransaction")] == ["TWO"]
+    rig.swipe("SIX")
+    rig.call("ChangeConfiguration", key="ConnectionTimeOut", value="0")
+    rig.after(500)
+    rig.plug(2)
+    rig.after(5)
+    assert rig.sent("StartTransaction")[-1]["idTag"] == "SIX"
+
+
+def test_the_last_free_connector_is_of_whoever_waits_for_it() -> None:
+    """Two waited for any of two connectors, and one was taken from afar."""
+    rig = Rig()
+    rig.swipe("ONE")
+    assert rig.call("RemoteStartTransaction", idTag="FAR", connectorId=2) == {"status": "Accepted"}
+    rig.after(1)
+    rig.swipe("TWO")
+    assert rig.facts.display == "occupied"
+    rig.plug(2)
+    rig.plug(1)
+    rig.after(5)
+    started = {start["connectorId"]: start["idTag"] for start in rig.sent("StartTransaction")}
+    assert started == {1: "ONE", 2: "FAR"}
+
+
+def test_the_parent_of_a_card_that_waited_is_known() -> None:
+    """§3.10: another card of the group may stop, though the cache is off and others were asked about since."""
+    rig = Rig(AuthorizationCacheEnabled="false")
+    family = {"idTagInfo": {"status": "Accepted", "parentIdTag": "FAMILY"}}
+    rig.cs.answers["Authorize"] = family
+    rig.swipe("ONE")
+    rig.cs.answers["Authorize"] = info("Invalid")
+    rig.swipe("STRANGER")
+    rig.plug(1)
+    rig.after(5)
+    rig.cs.answers["Authorize"] = family
+    rig.swipe("OTHER")
+    rig.after(5)
+    assert [stop["idTag"] for stop in rig.sent("StopTransaction")] == ["OTHER"]
 
 
 def test_while_a_tag_waits_another_card_may_stop_its_transaction() -> None:

@@ -328,6 +328,18 @@ def test_no_answer_teaches_nothing(answer: str) -> None:
     assert starts_offline(rig)
 
 
+@pytest.mark.parametrize("expiry", ["1999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00"])
+def test_a_card_that_expired_long_ago_has_expired(expiry: str) -> None:
+    """§3.5.1: an expiryDate is no time to set a clock by; any year will do."""
+    rig = Rig(1, LocalPreAuthorize="true")
+    rig.cs.answers["Authorize"] = info(expiryDate=expiry)
+    rig.swipe("TAG", 1)
+    rig.swipe("TAG", 1)  # cancels
+    found = rig.facts.cache.find("TAG", rig.facts.time)
+    assert found is not None
+    assert found.status == "Expired"
+
+
 def test_a_newer_word_takes_the_expiry_away() -> None:
     """Digest §2.4: updated on each answer."""
     rig = Rig(1)
@@ -701,7 +713,7 @@ def given_up(rig: Rig) -> int | None:
     """After how many whole s nobody waits for a plug any more; None: after 50 s still."""
     for seconds in range(1, 51):
         rig.after(1)
-        if rig.status(1) == "Available" and rig.state("authorization") == "Idle":
+        if rig.status(1) == "Available" and not rig.facts.awaiting:
             return seconds
     return None
 

@@ -10,6 +10,7 @@ from rig import Rig
 
 from charger.functions.situation import Identity
 from charger.functions.times import to_seconds
+from charger.statechart.event import Event
 
 
 def boot(status: str, interval: int = 120) -> dict[str, Any]:
@@ -219,6 +220,30 @@ def test_identity_is_told_as_configured() -> None:
         "chargePointSerialNumber": "0001",
     }
     assert Rig().sent("BootNotification") == [{"chargePointVendor": "Vendor", "chargePointModel": "Model"}]
+
+
+@pytest.mark.parametrize("duration", ["0", "30"])
+def test_statuses_are_told_before_the_queue_leaves(duration: str) -> None:
+    """Errata 3.22, digest §2.2: connector 0 and every connector, then what was queued."""
+    rig = Rig(MinimumStatusDuration=duration)
+    rig.session()
+    rig.cut()
+    rig.swipe()
+    rig.after(10)
+    rig = rig.power_cut()
+    rig.after(5)
+    sent = [action for action in rig.log() if action != "Heartbeat"]
+    assert sent[:5] == ["BootNotification", *["StatusNotification"] * 3, "StopTransaction"]
+
+
+@pytest.mark.parametrize("status", ["Rejected", "Pending"])
+def test_a_call_that_cannot_be_read_is_refused_where_calls_are_answered(status: str) -> None:
+    """§4.2: nothing is answered while Rejected."""
+    rig = rig_answered(boot(status, 30))
+    fields = {"code": "FormationViolation", "description": "payload: not an object"}
+    rig.driver.post(Event("call.unreadable", call="a", fields=fields))
+    rig.after(1)
+    assert rig.cs.replies == ({} if status == "Rejected" else {"a": "FormationViolation"})
 
 
 @pytest.mark.parametrize("answer", ["Rejected", "Pending", None])

@@ -4,7 +4,7 @@ import pytest
 from rig import MemoryStorage, Rig
 
 from charger.errors import StorageError, StorageFull
-from charger.functions.times import to_seconds
+from charger.functions.times import to_clock, to_seconds
 from charger.statechart.event import Event
 
 
@@ -13,7 +13,7 @@ from charger.statechart.event import Event
 )
 def test_a_time_that_cannot_be_ours_changes_no_clock(time: str) -> None:
     """§4.2: the clock is set from BootNotification.conf, but not to nonsense."""
-    assert to_seconds(time) is None
+    assert to_clock(time) is None
     rig = Rig(start=False)
     rig.cs.answers["BootNotification"] = {"status": "Accepted", "currentTime": time, "interval": 300}
     rig.driver.start()

@@ -429,6 +429,9 @@ def settle(rig: Rig, *, gone: bool, plugged: tuple[int, ...]) -> None:
     rig.after(6)
     for number in () if gone else plugged:
         assert rig.hardware.describe(number)["cable"]["present"]
+        if rig.state("connector", number) == "Held":  # the cut has not freed it (errata 3.5); the card does
+            rig.swipe(TAGS[number])
+            rig.after(1)
         rig.unplug(number)
         assert not rig.hardware.describe(number)["cable"]["present"]
     rig.after(3)

@@ -527,12 +527,34 @@ def test_a_card_ends_what_goes_on_after_an_ev_side_disconnect(*, fixed: bool) ->
     assert rig.told()[-3:] == ["SuspendedEV", "Finishing", "Available"]
 
 
-def test_a_fault_ends_the_hold() -> None:
-    """§4.9: after a fault the situation is looked at anew; nobody is kept from his cable."""
+def test_a_fault_does_not_end_the_hold() -> None:
+    """Errata 3.5: until the same card is shown, whatever happens meanwhile; also in the middle of a fault."""
     rig = refused()
     rig.act("fault", 1, error_code="GroundFailure")
+    assert rig.hardware.describe(1)["lock"] == "engaged"
     rig.act("clear_fault", 1)
     rig.after(1)
+    assert (rig.status(), rig.state("connector", 1)) == ("Finishing", "Held")
+    rig.act("fault", 1, error_code="GroundFailure")
+    rig.swipe()
+    rig.after(1)
+    assert rig.hardware.describe(1)["lock"] == "released"
+    rig.act("clear_fault", 1)
+    assert rig.status() == "Preparing"
+
+
+def test_a_power_cut_does_not_end_the_hold() -> None:
+    """Errata 3.5; nor does it hold whoever comes after the car that was held."""
+    rig = refused().power_cut()
+    rig.after(3)
+    assert (rig.status(), rig.state("connector", 1)) == ("Finishing", "Held")
+    assert rig.hardware.describe(1)["lock"] == "engaged"
+    rig = rig.power_cut(simulation={"plugged": ()})
+    rig.after(3)
+    assert rig.status() == "Available"
+    rig.plug()
+    assert rig.state("connector", 1) == "Plugged"
+    rig.after(3)
     assert rig.hardware.describe(1)["lock"] == "released"
 
 

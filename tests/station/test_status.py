@@ -142,6 +142,81 @@ def test_a_fault_names_itself() -> None:
     assert told[-2:] == [("Faulted", "OverVoltage", "L2 262 V"), ("Available", "NoError", None)]
 
 
+@pytest.mark.parametrize("duration", ["0", "5"])
+def test_a_warning_is_told_beside_the_status_until_it_is_over(duration: str) -> None:
+    """§4.9, §7.6: an errorCode without Faulted is a warning; a level, so MinimumStatusDuration loses nothing."""
+    rig = Rig(MinimumStatusDuration=duration)
+    rig.after(6)
+    rig.forget()
+    rig.act("fault", 1, error_code="WeakSignal", info="-112 dBm")
+    rig.after(6)
+    rig.plug()
+    rig.after(6)
+    rig.act("clear_fault", 1)
+    rig.after(6)
+    told = [(notice["status"], notice["errorCode"], notice.get("info")) for notice in rig.notices()]
+    assert told == [
+        ("Available", "WeakSignal", "-112 dBm"),
+        ("Preparing", "WeakSignal", "-112 dBm"),
+        ("Preparing", "NoError", None),
+    ]
+
+
+def test_a_warning_of_the_station_is_one_of_connector_0() -> None:
+    rig = Rig()
+    rig.forget()
+    rig.act("fault", 0, error_code="LocalListConflict")
+    told = {number: [notice["errorCode"] for notice in rig.notices(number)] for number in range(3)}
+    assert told == {0: ["LocalListConflict"], 1: [], 2: []}
+    assert rig.status(0) == "Available"
+
+
+def test_a_car_that_cannot_be_talked_to_suspends() -> None:
+    """§7.6: EVCommunicationError is no fault: SuspendedEVSE; it goes on when the car can be talked to again."""
+    rig = Rig()
+    rig.session()
+    rig.forget()
+    rig.act("fault", 1, error_code="EVCommunicationError")
+    rig.after(10)
+    assert rig.hardware.describe(1)["contactor"] == "open"
+    rig.act("clear_fault", 1)
+    rig.after(10)
+    told = [(notice["status"], notice["errorCode"]) for notice in rig.notices()]
+    assert told == [
+        ("SuspendedEVSE", "EVCommunicationError"),
+        ("SuspendedEVSE", "NoError"),
+        ("Charging", "NoError"),
+    ]
+    assert rig.log("StopTransaction") == []
+
+
+@pytest.mark.parametrize("status", ["Available", "Preparing"])
+def test_an_ev_communication_error_stands_beside_the_statuses_that_can_have_it(status: str) -> None:
+    """§7.6: only with Preparing, SuspendedEV, SuspendedEVSE and Finishing."""
+    rig = Rig()
+    if status == "Preparing":
+        rig.plug()
+    rig.forget()
+    rig.act("fault", 1, error_code="EVCommunicationError")
+    rig.after(2)
+    assert [notice["errorCode"] for notice in rig.notices()] == (
+        ["EVCommunicationError"] if status == "Preparing" else []
+    )
+
+
+def test_a_text_goes_with_its_status_or_not_at_all() -> None:
+    """§4.9: 'EV side disconnected' belongs to Finishing, not to what comes after a fault."""
+    rig = Rig()
+    rig.session()
+    rig.act("fault", 1, error_code="GroundFailure")
+    rig.act("unplug", 1, side="ev")
+    rig.after(2)
+    rig.act("clear_fault", 1)
+    rig.after(20)
+    assert rig.told()[-1] != "Faulted"
+    assert [notice for notice in rig.notices() if "disconnected" in notice.get("info", "")] == []
+
+
 def test_a_text_is_cut_to_what_the_field_holds() -> None:
     """§6.47: info is CiString50."""
     rig = Rig()

@@ -28,6 +28,17 @@ def stopped(rig: Rig, tag: str = "TAG") -> dict[str, Any]:
     return rig.sent("StopTransaction")[-1]
 
 
+def test_lists_emptied_in_a_transaction_leave_no_transaction_data() -> None:
+    """§3.16.5: both are empty when it stops, whatever was kept before; a change counts at once."""
+    rig = Rig(StopTxnSampledData=ENERGY, StopTxnAlignedData=ENERGY, MeterValueSampleInterval="10")
+    rig.session()
+    rig.after(25)
+    for key in ("StopTxnSampledData", "StopTxnAlignedData"):
+        assert rig.call("ChangeConfiguration", key=key, value="") == {"status": "Accepted"}
+    assert "transactionData" not in stopped(rig)
+    assert "reading" not in {subject for subject, _ in rig.storage.facts}
+
+
 # -- the start ---------------------------------------------------------------------------------------------
 
 

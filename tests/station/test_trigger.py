@@ -207,6 +207,17 @@ def test_a_status_asked_for_while_pending_is_told_again_at_boot() -> None:
     assert sorted(notice["connectorId"] for notice in rig.sent("StatusNotification")) == [0, 1, 2]
 
 
+def test_a_status_asked_for_twice_while_pending_is_told_twice() -> None:
+    """§5.17: an accepted TriggerMessage is kept, though the message asked for first has no answer yet."""
+    rig = pending()
+    rig.cs.delay = 5
+    for _ in range(2):
+        assert rig.call("TriggerMessage", requestedMessage="StatusNotification", connectorId=1) == ACCEPTED
+    rig.after(20)
+    assert rig.told() == ["Available", "Available"]
+    assert rig.state("notification", 1) == "Offline"
+
+
 def test_a_status_asked_for_while_pending_may_get_lost() -> None:
     rig = pending()
     rig.cs.answers["StatusNotification"] = "error"

@@ -187,7 +187,7 @@ def test_readers_of_their_own_are_counted() -> None:
     settings = settings_of()
     [plan] = settings.plans
     own = replace(plan, own_reader=True)
-    for plans, told in (((own,), "Single"), ((own, own), "2"), ((own, plan, plan), "2")):
+    for plans, told in (((own,), "Single"), ((own, own), "2"), ((plan, plan), "Single")):
         hardware = made([], settings=replace(settings, plans=plans)).hardware
         assert hardware["RFID readers"] == f"{told} (simulated)"
 
@@ -196,7 +196,10 @@ def test_the_process_gets_the_connectors_of_the_station() -> None:
     """What a story is played on is what station.yaml says: cable, phases, current, reader."""
     settings = settings_of()
     [plan] = settings.plans
-    plans = (replace(plan, own_reader=True), replace(plan, fixed=False, phases=3, max_current=16.0))
+    plans = (
+        replace(plan, own_reader=True),
+        replace(plan, own_reader=True, fixed=False, phases=3, max_current=16.0),
+    )
     with RealStage(replace(settings, plans=plans), check(settings.charts, build)) as stage:
         stage._write_station()
         found, findings, _ = load(stage._place / "station.yaml", {})
