@@ -21,6 +21,7 @@ from charger.clock import MonotonicClock
 from charger.driver import Driver
 from charger.functions import times
 from charger.hardware.simulated import SimulatedHardware
+from charger.loading import read_station
 from charger.ports import Central, Change, Clock, Post, Restart
 from charger.settings import Settings
 from charger.statechart.checks import Checked
@@ -69,6 +70,7 @@ class App:
                 self._clock,
                 self._stepped,
                 self._wake.set,
+                self._obstacle,
             )
             self._listen_to_signals()
             self._driver.start()
@@ -96,6 +98,11 @@ class App:
             self._settings.configuration,
             seed=self._seed(),
         )
+
+    def _obstacle(self) -> str | None:
+        """What a new program would stumble over: it does not start with charts that are wrong."""
+        errors = read_station(self._settings.file).errors
+        return next((f"{Path(one.mark.file).name}:{one.mark.line}: {one.message}" for one in errors), None)
 
     def _seed(self) -> int:
         """Spreads stations that lost the same Central System; each comes back at its own moment."""

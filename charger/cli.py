@@ -14,7 +14,7 @@ import os
 import shutil
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -178,33 +178,31 @@ def run_station(arguments: argparse.Namespace) -> int:
 
 def check_charts(arguments: argparse.Namespace) -> int:
     """`charger check`."""
+    from charger.loading import check_charts_in, read_station
+
     path: Path = arguments.path or _charts_here()
     if path.is_dir():
-        checked = _check(path)
-        findings, sources = checked.findings, dict(checked.charts.sources)
-    else:
-        settings, findings, sources = _settings(path)
-        if settings is None:
-            return _report(findings, sources, arguments.format, "")
-        checked = _check(settings.charts)
-        findings = [*findings, *_configuration(settings, checked), *checked.findings]
-        sources |= checked.charts.sources
-    return _report(findings, sources, arguments.format, checked.summary())
+        checked = check_charts_in(path)
+        return _report(checked.findings, checked.charts.sources, arguments.format, checked.summary())
+    found = read_station(path)
+    summary = found.checked.summary() if found.checked else ""
+    return _report(found.findings, found.sources, arguments.format, summary)
 
 
 def draw(arguments: argparse.Namespace) -> int:
     """`charger diagram [--check]`."""
+    from charger.loading import check_charts_in, shown
     from charger.statechart import diagram
 
     charts: Path = arguments.charts or _charts_here()
-    checked = _check(charts)
+    checked = check_charts_in(charts)
     if checked.errors:
-        return _report(checked.findings, dict(checked.charts.sources), "text", "")
+        return _report(checked.findings, checked.charts.sources, "text", "")
     out: Path = arguments.out or charts.resolve().parent / "diagrams"
     if arguments.check:
         stale = diagram.stale(checked.charts, checked.vocabulary, out)
         for name in stale:
-            print(f"{_shown(out / name)}.svg  stale")
+            print(f"{shown(out / name)}.svg  stale")
         if stale:
             given = f" {arguments.charts}" if arguments.charts else ""
             print(f"draw them again: charger diagram{given}")
@@ -215,9 +213,9 @@ def draw(arguments: argparse.Namespace) -> int:
     except diagram.DotMissingError as error:
         raise UsageError(str(error)) from error
     for name in changed:
-        print(f"{_shown(out / name)}.svg  changed")
+        print(f"{shown(out / name)}.svg  changed")
     if not changed:
-        print(f"{_shown(out)}: nothing changed")
+        print(f"{shown(out)}: nothing changed")
     return FINE
 
 
@@ -318,51 +316,20 @@ def _station_path(given: Path | None) -> Path:
     return Path("station.yaml") if Path("station.yaml").exists() else shipped("stations") / "simulated.yaml"
 
 
-def _shown(path: Path) -> str:
-    """A path as a person would type it here."""
-    path = path.resolve()
-    here = Path.cwd()
-    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)
-
-
-def _check(folder: Path) -> Checked:
-    from charger.statechart.checks import check
-    from charger.vocabulary import build
-
-    return check(folder, build, _shown(folder))
-
-
-def _settings(path: Path) -> tuple[Settings | None, list[Finding], dict[str, str]]:
-    from charger.settings import load
-
-    return load(path, os.environ, None)
-
-
-def _configuration(settings: Settings, checked: Checked) -> list[Finding]:
-    from charger.settings import check_configuration
-
-    return check_configuration(settings, checked.charts.settings)
-
-
 def _load(path: Path) -> tuple[Settings, Checked]:
     """A station and its charts, both without errors; prints every finding and refuses otherwise."""
-    from charger.statechart.findings import as_text, tidy
+    from charger.loading import read_station
+    from charger.statechart.findings import as_text
 
-    settings, findings, sources = _settings(path)
-    if settings is not None:
-        checked = _check(settings.charts)
-        findings = [*findings, *_configuration(settings, checked), *checked.findings]
-        sources |= checked.charts.sources
-    findings = tidy(findings)
-    if findings:
-        print(as_text(findings, sources), file=sys.stderr)
-    errors = [finding for finding in findings if finding.severity == "error"]
-    if errors or settings is None:
-        raise ChargerError(f"{_count(len(errors), 'error')}: the station does not start")
-    return settings, checked
+    found = read_station(path)
+    if found.findings:
+        print(as_text(found.findings, found.sources), file=sys.stderr)
+    if found.errors or found.settings is None or found.checked is None:
+        raise ChargerError(f"{_count(len(found.errors), 'error')}: the station does not start")
+    return found.settings, found.checked
 
 
-def _report(findings: list[Finding], sources: dict[str, str], form: str, summary: str) -> int:
+def _report(findings: list[Finding], sources: Mapping[str, str], form: str, summary: str) -> int:
     from charger.statechart.findings import as_github, as_json, as_text, tidy
 
     findings = tidy(findings)

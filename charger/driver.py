@@ -58,6 +58,7 @@ class Driver:
         clock: ports.Clock,
         on_step: Callable[[Step], None] = lambda _step: None,
         wake: Callable[[], None] = lambda: None,
+        obstacle: Callable[[], str | None] = lambda: None,
     ) -> None:
         self._build = build
         self._storage = storage
@@ -65,6 +66,7 @@ class Driver:
         self._clock = clock
         self._on_step = on_step
         self._wake = wake
+        self._obstacle = obstacle
         self._queue: deque[Event] = deque()
         self._timers: set[str] = set()
         self._held: list[ports.Command] | None = None
@@ -144,8 +146,12 @@ class Driver:
                 self._timers.discard(key)
                 self._clock.cancel(key)
             case ports.Restart():
-                self.restart = command
-                self._wake()
+                if obstacle := self._obstacle():
+                    LOG.error("the restart is put off: %s", obstacle)
+                    self.post(Event("restart.refused", fields={"reason": obstacle}))
+                else:
+                    self.restart = command
+                    self._wake()
             case ports.End():
                 self.ended = True
                 self._wake()

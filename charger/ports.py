@@ -205,7 +205,10 @@ class CancelTimer:
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """End the process orderly and start it anew."""
+    """End the process orderly and start it anew.
+
+    Answered by `restart.refused` (field ``reason``) when the new one could not start.
+    """
 
     hard: bool
     """True: everything, as after a power cut; False: the program."""

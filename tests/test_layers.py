@@ -12,6 +12,7 @@ LAYERS = [
     {"cli"},
     {"stories"},
     {"app"},
+    {"loading"},
     {"central", "hardware", "panel", "storage", "clock", "settings", "driver", "pictures"},
     {"settings_values"},
     {"station"},

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from program import Program, running
+from program import ROOT, Program, running
 
 
 def test_a_session_by_plug_and_card(tmp_path: Path) -> None:
@@ -116,6 +117,33 @@ def test_kill_9_loses_nothing(tmp_path: Path, moment: str) -> None:
             status = await station.status()
             assert all(one["transaction"] is None for one in status["connectors"])
             assert status["connectors"][0]["contactor"] == "open"
+
+    asyncio.run(story())
+
+
+def test_a_reset_does_not_end_a_station_whose_charts_were_spoilt_meanwhile(tmp_path: Path) -> None:
+    """A new program would refuse to start, and somebody would have to drive there."""
+    charts = tmp_path / "charts"
+    shutil.copytree(ROOT / "charts", charts)
+
+    async def story() -> None:
+        configuration = {"ResetRetries": 0}
+        async with running(tmp_path, charts=str(charts), configuration=configuration) as station:
+            lock = charts / "lock.yaml"
+            right = lock.read_text()
+            lock.write_text(right.replace("initial: Starting", "initial: Startin"))
+            assert await station.call("Reset", type="Hard") == {"status": "Accepted"}
+            notice = await station.until(
+                lambda: [n for n in station.said("StatusNotification") if n["errorCode"] == "ResetFailure"]
+            )
+            assert (notice[0]["connectorId"], notice[0]["status"]) == (0, "Available")
+            assert "lock.yaml:6" in notice[0]["info"]
+            await station.session()
+            lock.write_text(right)
+            await station.call("Reset", type="Hard")
+            await station.until(lambda: len(station.said("BootNotification")) == 2)
+            [stop] = await station.until(lambda: station.said("StopTransaction"))
+            assert stop["reason"] == "HardReset"
 
     asyncio.run(story())
 

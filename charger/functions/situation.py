@@ -71,8 +71,6 @@ class Connector:
     reading: Reading = field(default_factory=Reading)
     faults: dict[str, str] = field(default_factory=dict)
     """errorCode → info, as the hardware reports them; warnings too."""
-    warnings: dict[str, str] = field(default_factory=dict)
-    """errorCode → info, as the charts have it: what does not prevent charging."""
     tag: str | None = None
     """Authorized here, transaction not begun yet."""
     parent: str | None = None
@@ -131,6 +129,8 @@ class Situation:
         self.connectors = {number: Connector(plan) for number, plan in enumerate(plans, start=1)}
         self.faults: dict[str, str] = {}
         """Faults of the station as a whole."""
+        self.warnings: dict[int, dict[str, str]] = {number: {} for number in (0, *self.connectors)}
+        """errorCode → info, as the charts have it: what does not prevent charging."""
         self.emergency = False
         self.storage_failed = False
         self.inputs: dict[tuple[str, int], bool] = {}
@@ -152,6 +152,8 @@ class Situation:
         self.run = records.count("run")
         self.restart_reason = str(records.get("station", "restart") or "PowerLoss")
         records.put("station", "restart", None)
+        self.restart_wanted = ""
+        """Why the program was to start anew when it last was."""
         self.asked: dict[int, str] = {}
         """Token → the action of a CALL without an answer yet; ``queue`` for a queued message."""
         self.outbox: list[ports.Command] = []
@@ -256,9 +258,8 @@ class Situation:
 
     def warnings_at(self, number: int) -> dict[str, str]:
         """What is wrong there and prevents nothing: reported, or raised by charts."""
-        connector = self.connectors.get(number)
-        reported, raised = (connector.faults, connector.warnings) if connector else (self.faults, {})
-        return raised | {error: info for error, info in reported.items() if error in WARNINGS}
+        reported = self.connectors[number].faults if number else self.faults
+        return self.warnings[number] | {error: info for error, info in reported.items() if error in WARNINGS}
 
     def latched(self, number: int) -> dict[str, str]:
         """Faults that stay until somebody clears them, over restarts (records under ``fault``)."""

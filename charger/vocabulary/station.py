@@ -48,6 +48,10 @@ def _stopping(at: Situation, _event: Event) -> None:
         at.note(number)
 
 
+def _restart_refused(at: Situation, _event: Event) -> None:
+    at.records.put("station", "restart", None)
+
+
 def _storage(failed: bool) -> Report:
     def report(at: Situation, _event: Event) -> None:
         at.storage_failed = failed
@@ -60,6 +64,10 @@ WORDS.event("link.refused", "It could not be opened.", reason=OPTIONAL_TEXT)
 WORDS.event("link.lost", "It is closed, or no pong came.", STATION, _link_lost, reason=OPTIONAL_TEXT)
 WORDS.event("link.settings_changed", "URL, password or security profile are others now.")
 WORDS.event("station.stopping", "The program is told to end.", STATION, _stopping)
+WORDS.event(
+    *("restart.refused", "A new program could not start: what it reads is wrong.", STATION, _restart_refused),
+    reason=OPTIONAL_TEXT,
+)
 WORDS.event("storage.failed", "The disk takes nothing; nothing is acknowledged.", STATION, _storage(True))
 WORDS.event("storage.recovered", "It does again.", STATION, _storage(False))
 WORDS.event(
@@ -133,11 +141,14 @@ def ocpp_answer_calls(at: Situation, _here: int, _event: Event) -> None:
     at.ignoring_calls = False
 
 
-@WORDS.action("station.restart", STATION, reason=one_of(*RESTARTS))
-def station_restart(at: Situation, _here: int, _event: Event, *, reason: str) -> None:
-    """End the program and start it anew; the reason is on record."""
-    at.records.put("station", "restart", reason)
-    at.send(ports.Restart(hard=reason == "HardReset"))
+@WORDS.action(
+    "station.restart", STATION, answers=("restart.refused",), reason=one_of(*RESTARTS, required=False)
+)
+def station_restart(at: Situation, _here: int, _event: Event, *, reason: str = "") -> None:
+    """End the program and start it anew; the reason is on record. Without one: for the same as last time."""
+    at.restart_wanted = reason or at.restart_wanted
+    at.records.put("station", "restart", at.restart_wanted)
+    at.send(ports.Restart(hard=at.restart_wanted == "HardReset"))
 
 
 @WORDS.action("station.end", STATION)
@@ -269,16 +280,16 @@ def status_tell(at: Situation, here: int, _event: Event, *, info: str) -> None:
     at.notices[here].info, at.notices[here].info_for, at.notices[here].urgent = info, "", True
 
 
-@WORDS.action("warning.raise", error=ERROR, info=OPTIONAL_TEXT)
+@WORDS.action("warning.raise", BOTH, error=ERROR, info=OPTIONAL_TEXT)
 def warning_raise(at: Situation, here: int, _event: Event, *, error: str, info: str = "") -> None:
     """Tell of an error that does not prevent charging beside every status, until it is cleared (§4.9)."""
-    at.connectors[here].warnings[error] = info
+    at.warnings[here][error] = info
 
 
-@WORDS.action("warning.clear", error=ERROR)
+@WORDS.action("warning.clear", BOTH, error=ERROR)
 def warning_clear(at: Situation, here: int, _event: Event, *, error: str) -> None:
     """It is well again; told if it was."""
-    at.connectors[here].warnings.pop(error, None)
+    at.warnings[here].pop(error, None)
 
 
 @WORDS.action("status.ask", BOTH)

@@ -262,3 +262,62 @@ def test_whoever_is_authorized_while_a_reset_is_under_way_starts_nothing(state: 
     assert rig.driver.restart is None
     assert rig.state("authorization") == "Idle"
     assert [begun["idTag"] for begun in rig.sent("StartTransaction")] == ["OTHER"]
+
+
+# -- a reset that does not work ----------------------------------------------------------------------------
+
+
+def refuse(rig: Rig, times: int) -> list[float]:
+    """A new program could not start so many times; gives when that was asked, virtual s."""
+    asked: list[float] = []
+
+    def obstacle() -> str | None:
+        asked.append(rig.clock.now().monotonic)
+        return "charts/lock.yaml:7: no state 'Loked'" if len(asked) <= times else None
+
+    rig.driver._obstacle = obstacle
+    return asked
+
+
+@pytest.mark.parametrize("kind", ["Soft", "Hard"])
+def test_a_restart_that_is_refused_is_tried_again(kind: str) -> None:
+    """§9.1.30: ResetRetries is the number of retries of an unsuccessful reset."""
+    rig = Rig(ResetRetries="2")
+    asked = refuse(rig, 2)
+    assert reset(rig, kind) == ACCEPTED
+    rig.after(30)
+    assert [round(later - asked[0]) for later in asked] == [0, 10, 20]
+    assert rig.driver.restart is not None
+    assert rig.driver.restart.hard is (kind == "Hard")
+    assert rig.storage.facts["station", "restart"] == f"{kind}Reset"
+
+
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_reset_that_fails_is_told_and_the_station_goes_on(retries: int) -> None:
+    """§7.6 ResetFailure: nobody is left with a station that does not come up."""
+    rig = Rig(ResetRetries=str(retries))
+    asked = refuse(rig, 9)
+    rig.session()
+    reset(rig, "Soft")
+    rig.after(40)
+    assert len(asked) == retries + 1
+    notice = rig.notices(0)[-1]
+    assert (notice["status"], notice["errorCode"]) == ("Available", "ResetFailure")
+    assert notice["info"] == "charts/lock.yaml:7: no state 'Loked'"
+    assert [stop["reason"] for stop in rig.sent("StopTransaction")] == ["SoftReset"]
+    rig.unplug()
+    rig.session(2, "TWO")
+    assert rig.status(2) == "Charging"
+    rig = rig.power_cut()
+    assert rig.sent("StopTransaction")[-1]["reason"] == "PowerLoss"
+
+
+def test_told_to_end_while_a_restart_is_refused() -> None:
+    rig = Rig(ResetRetries="5")
+    refuse(rig, 9)
+    reset(rig, "Hard")
+    rig.after(5)
+    rig.wires("station.stopping")
+    rig.after(1)
+    assert rig.driver.ended
+    assert rig.storage.facts["station", "restart"] == "Reboot"
