@@ -137,7 +137,7 @@ def test_a_reset_does_not_end_a_station_whose_charts_were_spoilt_meanwhile(tmp_p
                 lambda: [n for n in station.said("StatusNotification") if n["errorCode"] == "ResetFailure"]
             )
             assert (notice[0]["connectorId"], notice[0]["status"]) == (0, "Available")
-            assert "lock.yaml:6" in notice[0]["info"]
+            assert "lock.yaml:5" in notice[0]["info"]
             await station.session()
             lock.write_text(right)
             await station.call("Reset", type="Hard")
