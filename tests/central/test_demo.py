@@ -591,6 +591,7 @@ def test_the_page_commands():
             assert event.fields == {"idTag": "TAG1", "connectorId": 1}
             assert await answer() == {"id": 1, "payload": {"status": "Accepted"}}
             await press(3, "CP001", "Reset", {"type": "Cold"})
+            await answering(it, lambda event: ReplyError(event.call, **event.fields))
             assert (await answer())["error"].startswith("PropertyConstraintViolation type: must be one of")
             for text in (
                 "nonsense",
