@@ -28,6 +28,20 @@ def stopped(rig: Rig, tag: str = "TAG") -> dict[str, Any]:
     return rig.sent("StopTransaction")[-1]
 
 
+def test_of_two_transactions_each_keeps_its_values() -> None:
+    """Errata 3.91: the most that one may have is counted for each."""
+    rig = Rig(StopTxnSampledData=ENERGY, MeterValueSampleInterval="10", StopTransactionMaxMeterValues="4")
+    rig.session(2, "TWO")
+    rig.after(25)
+    rig.session(1, "ONE")
+    rig.after(28)
+    rig.swipe("ONE")
+    rig.after(5)
+    assert [context for context, _ in data(rig.sent("StopTransaction")[0])] == [
+        *("Transaction.Begin", "Sample.Periodic", "Sample.Periodic", "Transaction.End")
+    ]
+
+
 def test_lists_emptied_in_a_transaction_leave_no_transaction_data() -> None:
     """§3.16.5: both are empty when it stops, whatever was kept before; a change counts at once."""
     rig = Rig(StopTxnSampledData=ENERGY, StopTxnAlignedData=ENERGY, MeterValueSampleInterval="10")
