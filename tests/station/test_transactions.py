@@ -38,7 +38,7 @@ def test_of_two_transactions_each_keeps_its_values() -> None:
     rig.swipe("ONE")
     rig.after(5)
     assert [context for context, _ in data(rig.sent("StopTransaction")[0])] == [
-        *("Transaction.Begin", "Sample.Periodic", "Transaction.End")
+        *("Transaction.Begin", "Sample.Periodic", "Sample.Periodic", "Transaction.End")
     ]
 
 
