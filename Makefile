@@ -17,7 +17,7 @@ run: $(VENV)/.run ## Run a station on simulated hardware against the demo Centra
 	@$(CHARGER) csms --quiet --port $(CSMS_PORT) & csms=$$!; trap 'kill $$csms 2>/dev/null' EXIT INT TERM; \
 	$(CHARGER) run $(STATION)
 
-test: $(VENV)/.test ## Check style, types, charts and pictures, then run every test.
+test: $(VENV)/.test ## Check style, types, charts and pictures, then run every test; coverage/ shows what was taken.
 	@$(MAKE) --no-print-directory lint types check
 	$(PY) -m pytest --cov --cov-report=term --chart-coverage
 
@@ -56,7 +56,7 @@ lock: $(VENV)/.test ## Choose the newest allowed versions of every dependency.
 LOCK := --generate-hashes --allow-unsafe --strip-extras --no-emit-index-url --no-emit-trusted-host --no-emit-find-links
 
 clean: ## Remove what make made.
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .coverage
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .coverage coverage
 
 # -- setting up ------------------------------------------------------------------------------------
 # A lock names the whole closure, so pip takes it as it is (--no-deps): asked to resolve, it wants the newest

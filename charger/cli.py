@@ -1,7 +1,7 @@
 """The command line: one function per sub-command. The only module that prints.
 
-Exit codes: 0 fine, 1 findings, 2 wrong usage or something unreadable. What a command needs is imported by the
-command: `charger check` does not wait for a web server.
+Exit codes: 0 fine, 1 findings (of `diff`: differences), 2 wrong usage or something unreadable. What a command
+needs is imported by the command: `charger check` does not wait for a web server.
 """
 
 from __future__ import annotations
@@ -24,9 +24,11 @@ from charger import __version__
 from charger.errors import ChargerError, UsageError
 
 if TYPE_CHECKING:
+    from charger.revisions import Side
     from charger.settings import Settings
     from charger.statechart.checks import Checked
     from charger.statechart.findings import Finding
+    from charger.statechart.model import ChartSet
     from charger.stories.play import Played
 
 FINE, FINDINGS, WRONG = 0, 1, 2
@@ -84,10 +86,27 @@ def _parser() -> argparse.ArgumentParser:
     diagram = commands.add_parser("diagram", help="draw the charts")
     diagram.add_argument("charts", type=Path, nargs="?", help="a folder of charts; left out: ./charts")
     diagram.add_argument("--out", type=Path, help="where to; left out: diagrams beside the charts")
-    diagram.add_argument(
-        "--check", action="store_true", help="draw nothing, tell what is stale (exit code 1)"
+    what = diagram.add_mutually_exclusive_group()
+    what.add_argument("--check", action="store_true", help="draw nothing, tell what is stale (exit code 1)")
+    what.add_argument(
+        "--coverage",
+        type=Path,
+        metavar="FILE",
+        help="draw what a coverage.json has seen of them, beside it or into --out",
     )
     diagram.set_defaults(command=draw)
+
+    diff = commands.add_parser(
+        "diff",
+        help="tell what two sets of charts do differently",
+        description="Tell what two sets of charts do differently. Exit code 0: nothing; 1: something; 2: they"
+        " cannot be compared.",
+    )
+    diff.add_argument("old", help="a folder of charts, a git revision, or REV:path")
+    diff.add_argument("new", nargs="?", default="charts", help="likewise; left out: ./charts")
+    diff.add_argument("--format", choices=("text", "markdown", "json"), default="text")
+    diff.add_argument("--out", type=Path, metavar="DIR", help="also draw every chart that differs")
+    diff.set_defaults(command=diff_charts)
 
     config = commands.add_parser("config", help="show the effective settings and where each came from")
     _station_argument(config)
@@ -198,6 +217,8 @@ def draw(arguments: argparse.Namespace) -> int:
     checked = check_charts_in(charts)
     if checked.errors:
         return _report(checked.findings, checked.charts.sources, "text", "")
+    if arguments.coverage:
+        return _draw_coverage(arguments.coverage, checked.charts, arguments.out)
     out: Path = arguments.out or charts.resolve().parent / "diagrams"
     if arguments.check:
         stale = diagram.stale(checked.charts, checked.vocabulary, out)
@@ -217,6 +238,55 @@ def draw(arguments: argparse.Namespace) -> int:
     if not changed:
         print(f"{shown(out)}: nothing changed")
     return FINE
+
+
+def _draw_coverage(file: Path, charts: ChartSet, out: Path | None) -> int:
+    """`charger diagram --coverage FILE`."""
+    from charger.loading import shown
+    from charger.statechart import diagram
+    from charger.statechart.coverage import Coverage, OtherChartsError
+
+    try:
+        coverage = Coverage.from_json(file.read_text(encoding="utf-8"), charts)
+        files = diagram.write_sheets(coverage.sheets(charts), out or file.parent)
+    except OSError as error:
+        raise UsageError(f"{file}: {error.strerror}") from error
+    except OtherChartsError as error:
+        raise UsageError(f"{file} was recorded with other charts: {error}") from error
+    except ValueError as error:
+        raise UsageError(f"{file} is no record of coverage, as the tests write it") from error
+    except diagram.DotMissingError as error:
+        raise UsageError(str(error)) from error
+    print(f"{shown(out or file.parent)}: {_count(len(files), 'picture')}")
+    return FINE
+
+
+def diff_charts(arguments: argparse.Namespace) -> int:
+    """`charger diff OLD [NEW]`."""
+    from charger.loading import shown
+    from charger.statechart import diagram, diff_report
+    from charger.statechart.diff import compare
+    from charger.statechart.diff_picture import diff_sheets
+
+    old = _side("OLD", arguments.old, arguments.new)
+    new = _side("NEW", arguments.new, arguments.old)
+    diff = compare(old.charts, new.charts)
+    pictures = {}
+    if arguments.out and diff.facts:
+        sheets = {f"{name}.diff": sheet for name, sheet in diff_sheets(diff, old.name, new.name).items()}
+        try:
+            files = diagram.write_sheets(sheets, arguments.out)
+        except diagram.DotMissingError as error:
+            raise UsageError(str(error)) from error
+        pictures = {file.name.removesuffix(".diff.svg"): shown(file) for file in files}
+    match arguments.format:
+        case "json":
+            print(diff_report.as_json(diff, old.name, new.name, pictures))
+        case "markdown":
+            print(diff_report.as_markdown(diff, old.name, new.name, pictures))
+        case _:
+            print(diff_report.as_text(diff), *pictures.values(), sep="\n")
+    return FINDINGS if diff.facts else FINE
 
 
 def show_config(arguments: argparse.Namespace) -> int:
@@ -314,6 +384,20 @@ def _station_path(given: Path | None) -> Path:
     if given is not None:
         return given
     return Path("station.yaml") if Path("station.yaml").exists() else shipped("stations") / "simulated.yaml"
+
+
+def _side(which: str, word: str, other: str) -> Side:
+    """One side of a comparison; prints what is wrong with it."""
+    from charger.revisions import read_side
+    from charger.statechart.findings import as_text
+
+    side = read_side(word, Path(other) if Path(other).is_dir() else Path("charts"))
+    if side.findings:
+        print(f"{which}, {side.name}, has findings:", file=sys.stderr)
+        print(as_text(side.findings, side.charts.sources), file=sys.stderr)
+    if not side.comparable:
+        raise UsageError(f"{which}, {side.name}, cannot be compared before that is mended")
+    return side
 
 
 def _load(path: Path) -> tuple[Settings, Checked]:

@@ -1,24 +1,29 @@
 """Options of the whole test suite, and the coverage of the charts.
 
-``--chart-coverage`` prints which transitions of the shipped charts the tests took, and which guards they saw
-both ways; the run fails when one is missing, other than answers of guards that are listed in `ONE_WAY`.
+``--chart-coverage`` prints what the tests and stories took of the shipped charts: transitions, guards both ways,
+timers; and draws it into `FOLDER`. The run fails when anything is missing, other than answers of guards that
+are listed in `ONE_WAY`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 ONE_WAY: dict[tuple[str, str], str] = {}
 """Chart and guard as it is written → why it has one answer only wherever it is asked."""
+FOLDER = Path(__file__).parent.parent / "coverage"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("charger")
     group.addoption("--accept", action="store_true", help="write generated files and expected findings anew")
-    group.addoption("--chart-coverage", action="store_true", help="fail unless every transition was taken")
+    group.addoption(
+        "--chart-coverage", action="store_true", help="fail unless all of the charts was taken; draw it"
+    )
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -29,52 +34,58 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     if not config.getoption("--chart-coverage"):
         return
+    from rig import COVERAGE, OF_STORIES
+
+    from charger.statechart.coverage import total
+
+    rows, by_stories = COVERAGE.rows(_charts()), OF_STORIES.rows(_charts())
     terminalreporter.section("chart coverage")
-    terminalreporter.write_line(f"{'chart':<16}{'transitions':>14}{'guards both ways':>20}")
-    sums = [0, 0, 0, 0]
-    for chart in _charts():
-        seen = [(transition, _seen(chart, transition)) for transition in chart.transitions()]
-        guarded = [what for transition, what in seen if transition.guard is not None]
-        row = [
-            sum(None in what for _, what in seen),
-            len(seen),
-            sum({True, False} <= what for what in guarded),
-            len(guarded),
-        ]
-        sums = [before + here for before, here in zip(sums, row, strict=True)]
-        terminalreporter.write_line(_row(chart.name, row))
-    terminalreporter.write_line(_row("all", sums))
-    for line in _missing():
+    columns = ("transitions", "by stories", "guards both ways", "timers fired")
+    terminalreporter.write_line(f"{'chart':<16}" + "".join(f"{column:>18}" for column in columns))
+    for row, stories in zip([*rows, total(rows)], [*by_stories, total(by_stories)], strict=True):
+        cells = (
+            (row.taken, row.transitions),
+            (stories.taken, row.transitions),
+            (row.both_ways, row.guards),
+            (row.fired, row.timers),
+        )
+        numbers = "".join(f"{seen:>12} /{of:>4}" for seen, of in cells)
+        terminalreporter.write_line(f"{row.chart:<16}{numbers}")
+    for line in (*_missing(), _draw()):
         terminalreporter.write_line(line)
 
 
-def _row(name: str, row: list[int]) -> str:
-    return f"{name:<16}{row[0]:>8} /{row[1]:>4}{row[2]:>14} /{row[3]:>4}"
-
-
 def _missing() -> Iterator[str]:
-    for chart in _charts():
-        for transition in chart.transitions():
-            seen, mark = _seen(chart, transition), transition.mark
-            where = f"charts/{chart.name}.yaml:{mark.line}:{mark.column}: {transition.source or '(chart)'}"
-            where += f" on {transition.trigger}" if transition.kind == "on" else f" {transition.key}"
-            where += f" -> {transition.target}" if transition.target else ""
-            if None not in seen:
-                yield f"{where}: never taken"
-            elif transition.guard is not None:
-                text = str(transition.guard_text)
-                for answer in (True, False):
-                    if answer not in seen and (chart.name, text) not in ONE_WAY:
-                        yield f"{where}: guard never {str(answer).lower()}: {text}"
+    from rig import COVERAGE
+
+    for chart in _charts().charts.values():
+        for one in chart.transitions():
+            for what in COVERAGE.missing(chart, one):
+                guard = f": {one.guard_text}" if what.startswith("guard") else ""
+                if not guard or (chart.name, one.guard_text) not in ONE_WAY:
+                    goes = f" -> {one.target}" if one.target else ""
+                    place = f"charts/{chart.name}.yaml:{one.mark.line}:{one.mark.column}"
+                    trigger = f"{one.kind} {one.trigger}".rstrip()
+                    yield f"{place}: {one.source or '(chart)'} {trigger}{goes}: {what}{guard}"
 
 
-def _charts() -> list[Any]:
+def _draw() -> str:
+    """Write the record and, where there is `dot`, the pictures."""
+    from rig import COVERAGE
+
+    from charger.statechart import diagram
+
+    FOLDER.mkdir(exist_ok=True)
+    record = FOLDER / "coverage.json"
+    record.write_text(COVERAGE.as_json(_charts()), encoding="utf-8")
+    try:
+        diagram.write_sheets(COVERAGE.sheets(_charts()), FOLDER)
+    except diagram.DotMissingError as error:
+        return f"{record.parent.name}/{record.name} written; {error}"
+    return f"{record.parent.name}/{record.name} and a picture of every chart beside it written"
+
+
+def _charts() -> Any:
     from rig import CHARTS, checked
 
-    return list(checked(CHARTS).charts.charts.values())
-
-
-def _seen(chart: Any, transition: Any) -> set[bool | None]:
-    from rig import SEEN
-
-    return SEEN.get((chart.name, transition.mark.line, transition.mark.column), set())
+    return checked(CHARTS).charts

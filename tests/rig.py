@@ -21,6 +21,7 @@ from charger.functions.situation import ConnectorPlan, Identity
 from charger.hardware.simulated import SimulatedHardware
 from charger.ports import Change
 from charger.statechart import checks, ensemble
+from charger.statechart.coverage import Coverage
 from charger.statechart.event import Event
 from charger.statechart.machine import Machine, Move
 from charger.statechart.model import Transition
@@ -39,14 +40,21 @@ SIMULATION = {
     "register": None,
 }
 _IDENTIFIERS = count(1)
-SEEN: dict[tuple[str, int, int], set[bool | None]] = {}
-"""Chart, line and column of a transition → what happened to it in all tests: taken (None), guard true, false.
-Of the shipped charts only."""
+COVERAGE = Coverage()
+"""What all tests have shown of the shipped charts."""
+OF_STORIES = Coverage()
+"""What the stories alone have."""
 
 
 def observe(chart: str, transition: Transition, what: bool | None) -> None:
     """Chart coverage."""
-    SEEN.setdefault((chart, transition.mark.line, transition.mark.column), set()).add(what)
+    COVERAGE.observe(chart, transition, what)
+
+
+def observe_story(chart: str, transition: Transition, what: bool | None) -> None:
+    """Chart coverage, by a story."""
+    COVERAGE.observe(chart, transition, what)
+    OF_STORIES.observe(chart, transition, what)
 
 
 def _nobody(_chart: str, _transition: Transition, _what: bool | None) -> None:

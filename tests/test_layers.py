@@ -13,7 +13,7 @@ LAYERS = [
     {"stories"},
     {"app"},
     {"loading"},
-    {"central", "hardware", "panel", "storage", "clock", "settings", "driver", "pictures"},
+    {"central", "hardware", "panel", "storage", "clock", "settings", "driver", "pictures", "revisions"},
     {"settings_values"},
     {"station"},
     {"vocabulary"},

@@ -65,6 +65,21 @@ def chart_svg(chart: Chart, chart_set: ChartSet) -> str:
     return _svg(chart_sheet(chart, chart_set))
 
 
+def write_sheets(sheets: Mapping[str, Sheet], folder: Path) -> list[Path]:
+    """Draw sheets, and write each as an SVG of its name; makes the folder.
+
+    Raises:
+        DotMissingError: `dot` is not installed; nothing was changed.
+    """
+    with ThreadPoolExecutor() as pool:
+        drawn = list(pool.map(_svg, sheets.values()))
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [_file(folder, name) for name in sheets]
+    for file, svg in zip(files, drawn, strict=True):
+        file.write_text(svg, encoding="utf-8", newline="\n")
+    return files
+
+
 def overview_dot(chart_set: ChartSet, vocabulary: Vocabulary) -> str:
     """The DOT text of the picture that shows how the charts meet."""
     return _dot(overview_sheet(chart_set, vocabulary))
@@ -112,11 +127,7 @@ def write(chart_set: ChartSet, vocabulary: Vocabulary, folder: Path) -> list[str
     """
     sheets = _sheets(chart_set, vocabulary)
     outdated, orphans = _outdated(sheets, folder), _orphans(sheets, folder)
-    with ThreadPoolExecutor() as pool:
-        drawn = list(pool.map(_svg, (sheets[name] for name in outdated)))
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, svg in zip(outdated, drawn, strict=True):
-        _file(folder, name).write_text(svg, encoding="utf-8", newline="\n")
+    write_sheets({name: sheets[name] for name in outdated}, folder)
     for name in orphans:
         _file(folder, name).unlink()
     return sorted([*outdated, *orphans])

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 
 from charger.statechart import model
+from charger.statechart.diagram_overlay import Overlay, noted
 from charger.statechart.diagram_sheet import Box, BoxKind, Edge, Group, Line, Run, Sheet, Text, wrap
 from charger.statechart.diagram_words import acts, arrow, number, parts, transition
 
@@ -38,9 +39,12 @@ STATUS_COLOURS = {
 """Fill of a state by its OCPP status; a state without one is white."""
 
 
-def chart_sheet(chart: model.Chart, chart_set: model.ChartSet) -> Sheet:
-    """Everything that is written in a chart, and what it uses of index.yaml, arranged for drawing."""
-    return _Arranger(chart, chart_set).sheet()
+def chart_sheet(chart: model.Chart, chart_set: model.ChartSet, overlay: Overlay | None = None) -> Sheet:
+    """Everything that is written in a chart, and what it uses of index.yaml, arranged for drawing.
+
+    With an overlay the accents are the only colours.
+    """
+    return _Arranger(chart, chart_set, overlay).sheet()
 
 
 def is_junction(state: model.State) -> bool:
@@ -88,16 +92,18 @@ def _fitted(lines: Callable[[int], Iterable[Line]]) -> Text:
 
 
 class _Arranger:
-    def __init__(self, chart: model.Chart, chart_set: model.ChartSet) -> None:
+    def __init__(self, chart: model.Chart, chart_set: model.ChartSet, overlay: Overlay | None) -> None:
         self._chart = chart
+        self._coloured = overlay is None
+        self._overlay = overlay or Overlay()
         self._shared = shared_guards(chart, chart_set)
         self._states = chart.states
         self._order = {name: place for place, name in enumerate(self._downwards(chart.root))}
-        ways = {(one.source, one.target) for one in chart.transitions() if self._between_two(one)}
-        counts = Counter(target for _, target in ways)
+        known = self._overlay.before or chart
+        counts = Counter(target for _, target in self._ways(known))
         crowded = {target for target, count in counts.items() if target and count >= FAN_IN}
         self._before = {
-            target: self._nearest(target, {source for source, to in ways if to == target})
+            target: self._nearest(target, {source for source, to in self._ways(chart) if to == target})
             for target in crowded
         }
         """States with a crowd before them, and the sibling whose way is drawn nevertheless."""
@@ -122,6 +128,10 @@ class _Arranger:
         return sorted(parent.children, key=lambda name: name != parent.initial)
 
     # -- what is drawn, what is written ----------------------------------------------------------------
+
+    def _ways(self, chart: model.Chart) -> set[tuple[str, str | None]]:
+        """Pairs of states of which one leads to the other."""
+        return {(one.source, one.target) for one in chart.transitions() if self._between_two(one)}
 
     def _between_two(self, one: model.Transition) -> bool:
         """Not from the chart itself, not to oneself, and not between a state and one around it."""
@@ -152,6 +162,7 @@ class _Arranger:
                     self._end(first, lower=False),
                     head_group=group,
                     kind="initial",
+                    accent=self._overlay.initials.get(state.name),
                 )
             ways: dict[str, list[model.Transition]] = {}
             for one in state.transitions:
@@ -171,6 +182,7 @@ class _Arranger:
             tail_group=source.name if source.children else "",
             head_group=target.name if target.children else "",
             upwards=back and bool(source.children or target.children),
+            accent=self._overlay.of_ways(ways),
         )
 
     def _end(self, name: str, *, lower: bool) -> str:
@@ -198,12 +210,13 @@ class _Arranger:
             state = self._states[name]
             text = _fitted(partial(self._box, state))
             identity, fill, why = f"state-{name}", self._fill(state), state.description
+            accent = self._overlay.state_accent(name)
             if state.children:
                 inside = tuple(self._inside(state, held))
-                yield Group(name, "compound", identity, text, inside, fill, why)
+                yield Group(name, "compound", identity, text, inside, fill, why, accent)
             else:
                 kind: BoxKind = "junction" if is_junction(state) else "state"
-                yield Box(name, kind, identity, text, fill, why)
+                yield Box(name, kind, identity, text, fill, why, accent=accent)
 
     def _is_entered(self, state: model.State) -> bool:
         """Whether an edge passes the dot on its way to a state within: its label is beside the dot."""
@@ -217,7 +230,10 @@ class _Arranger:
     def _fill(self, state: model.State) -> str:
         if state.children:
             return "#fafbfc"
-        if is_junction(state):
+        accent = self._overlay.state_accent(state.name)
+        if accent:
+            return accent.fill
+        if is_junction(state) or not self._coloured:
             return "#ffffff"
         statuses = (around.status for around in self._chart.lineage(state.name) if around.status)
         return STATUS_COLOURS.get(next(statuses, ""), "#ffffff")
@@ -225,7 +241,8 @@ class _Arranger:
     def _box(self, state: model.State, width: int) -> Iterator[Line]:
         tags = "".join(f"  #{tag}" for tag, _ in state.tags)
         title = Run(state.name, "junction" if is_junction(state) else "name")
-        yield from wrap((title, Run(tags, "grey")), width)
+        note = self._overlay.states.get(state.name)
+        yield from noted(note, wrap((title, Run(tags, "grey")), width), limit=width)
         if state.status and state.status != state.name:
             yield Line((Run(f"status {state.status}", "grey"),))
         if state.final:
@@ -257,10 +274,12 @@ class _Arranger:
             name = f"{state.name or 'everywhere'}-{target}"
             for one in ways:
                 lead = () if state.name else (Run("everywhere  ", "grey"),)
-                yield from wrap(
-                    (*lead, *number(state, one), *arrow(one), *transition(state, one)), width, name
-                )
-                yield from wrap((Run(one.description, "note"),), width, name, hang=0)
+                home = self._overlay.home(state, one)
+                lines = [
+                    *wrap((*lead, *number(home, one), *arrow(one), *transition(home, one)), width, name),
+                    *wrap((Run(one.description, "note"),), width, name, hang=0),
+                ]
+                yield from noted(self._overlay.transitions.get(id(one)), lines, name, width)
 
     def _label(
         self, state: model.State, ways: Sequence[model.Transition], name: str, width: int
@@ -268,11 +287,13 @@ class _Arranger:
         """Transitions beside their edge: trigger and guard, then each thing it does on lines of its own."""
         before: list[Line] = []
         for one in ways:
-            trigger, *done = parts(state, one)
-            lines = list(wrap((*number(state, one), *trigger), width, name))
+            home = self._overlay.home(state, one)
+            trigger, *done = parts(home, one)
+            lines = list(wrap((*number(home, one), *trigger), width, name))
             for part in done:
                 lines += (replace(line, indent=line.indent + 10) for line in wrap(part, width - 10, name))
             lines += wrap((Run(one.description, "note"),), width, name, hang=0)
+            lines = list(noted(self._overlay.transitions.get(id(one)), lines, name, width))
             if before and len(before) + len(lines) > 2:
                 lines[0] = replace(lines[0], gap=3)
             yield from lines
@@ -282,14 +303,20 @@ class _Arranger:
 
     def _heading(self) -> Iterator[Line]:
         chart = self._chart
-        yield Line((Run(chart.name, "title"), Run(f"   {scope_text(chart.scopes)}", "grey")))
+        overlay = self._overlay
+        caption = f"   {overlay.caption}" if overlay.caption else ""
+        yield Line((Run(chart.name, "title"), Run(f"   {scope_text(chart.scopes)}{caption}", "grey")))
         yield from wrap((Run(chart.description, "note"),), HEADING, hang=0)
-        below = [
-            *self._written_lines(chart.root, HEADING),
-            *guard_lines(chart.guard_texts),
-            *guard_lines(self._shared, "of index.yaml"),
-            *invariant_lines(chart.invariants),
-        ]
+        yield from overlay.legend(HEADING)
+        for note in overlay.chart:
+            yield from noted(replace(note, remarks=()), wrap(map(Run, note.remarks), HEADING))
+        guards = [(name, text, "") for name, text in chart.guard_texts.items()]
+        guards += [(name, text, "of index.yaml") for name, text in self._shared.items()]
+        below = list(self._written_lines(chart.root, HEADING))
+        for name, text, remark in guards:
+            below += noted(overlay.guards.get(name), guard_lines({name: text}, remark), limit=HEADING)
+        for one in chart.invariants:
+            below += noted(overlay.promises.get(one.text), invariant_lines([one]), limit=HEADING)
         if below:
             yield Line()
             yield from below

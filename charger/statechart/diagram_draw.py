@@ -14,7 +14,7 @@ from html import escape
 from itertools import groupby
 from typing import Any, TypeAlias
 
-from charger.statechart.diagram_sheet import LOOKS, Box, Edge, Group, Line, Run, Sheet, Text
+from charger.statechart.diagram_sheet import LOOKS, Accent, Box, Edge, Group, Line, Run, Sheet, Text
 
 PAD_X, PAD_Y = 8, 5
 """Px between the border of a box and its text."""
@@ -145,18 +145,30 @@ def _open(identity: str, kind: str, *, edge: str = "", tooltip: str = "") -> str
     return f"<g{said}>" + (f"<title>{escape(tooltip, quote=False)}</title>" if tooltip else "")
 
 
-def _rect(place: Place, fill: str, kind: str) -> str:
+def _kind(kind: str, accent: Accent | None) -> str:
+    return f"{kind} {accent.name}" if accent else kind
+
+
+def _stroke(colour: str, accent: Accent | None, dash: str = "") -> str:
+    """The attributes of a line."""
+    if accent:
+        colour, dash = accent.colour, "6 4" if accent.dashed else dash
+    wide = ' stroke-width="2"' if accent else ""
+    return f' stroke="{colour}"{wide}' + (f' stroke-dasharray="{dash}"' if dash else "")
+
+
+def _rect(place: Place, fill: str, kind: str, accent: Accent | None) -> str:
     left, top, right, bottom = place
-    dash = ' stroke-dasharray="3 3"' if kind == "junction" else ""
+    stroke = _stroke(_BORDER[kind], accent, "3 3" if kind == "junction" else "")
     return (
         f'<rect x="{_px(left)}" y="{_px(top)}" width="{_px(right - left)}" height="{_px(bottom - top)}"'
-        f' rx="6" fill="{fill}" stroke="{_BORDER[kind]}"{dash}/>'
+        f' rx="6" fill="{fill}"{stroke}/>'
     )
 
 
 def _group(group: Group, places: _Layout) -> Iterator[str]:
-    yield _open(group.id, group.kind, tooltip=group.tooltip)
-    yield _rect(places.groups[group.name], group.fill, group.kind)
+    yield _open(group.id, _kind(group.kind, group.accent), tooltip=group.tooltip)
+    yield _rect(places.groups[group.name], group.fill, group.kind, group.accent)
     yield from _heading(group, places)
     yield "</g>"
 
@@ -170,11 +182,11 @@ def _box(box: Box, places: _Layout) -> Iterator[str]:
     left, top, right, bottom = place
     if box.kind == "exit":
         return
-    yield _open(box.id, box.kind, tooltip=box.tooltip)
+    yield _open(box.id, _kind(box.kind, box.accent), tooltip=box.tooltip)
     if box.kind == "initial":
         yield f'<circle cx="{_px((left + right) / 2)}" cy="{_px(bottom - 4)}" r="4" fill="{_INK}"/>'
     else:
-        yield _rect(place, box.fill, box.kind)
+        yield _rect(place, box.fill, box.kind, box.accent)
         if box.kind == "junction":
             diamond = f"M{_px(left - 7)},{_px(top + PAD_Y + 8)}l6,-6l6,6l-6,6z"
             yield f'<path d="{diamond}" fill="#ffffff" stroke="{_INK}"/>'
@@ -184,10 +196,11 @@ def _box(box: Box, places: _Layout) -> Iterator[str]:
 
 def _edge(edge: Edge, route: _Route) -> Iterator[str]:
     start, *rest = (f"{_px(x)},{_px(y)}" for x, y in route.points)
-    dash = ' stroke-dasharray="5 3"' if edge.kind == "asked" else ""
-    yield _open(edge.id, edge.kind, edge=edge.name)
-    yield f'<path d="M{start}C{" ".join(rest)}" fill="none" stroke="{_INK}"{dash}/>'
-    yield f'<path d="{_arrow(route.points[-1], route.tip)}" fill="{_INK}"/>'
+    stroke = _stroke(_INK, edge.accent, "5 3" if edge.kind == "asked" else "")
+    yield _open(edge.id, _kind(edge.kind, edge.accent), edge=edge.name)
+    yield f'<path d="M{start}C{" ".join(rest)}" fill="none"{stroke}/>'
+    ink = edge.accent.colour if edge.accent else _INK
+    yield f'<path d="{_arrow(route.points[-1], route.tip)}" fill="{ink}"/>'
     yield "</g>"
 
 
@@ -221,7 +234,7 @@ def _text(text: Text, left: float, top: float, width: float, *, drawn: bool = Fa
         written = edge and not drawn
         yield _open(f"edge-{edge}" if written else "", "edge" if written else "words", edge=edge)
         for line in lines:
-            yield _words(line, left, y) if line.runs else _rule(left, y, width)
+            yield _words(line, left, y, struck=not drawn) if line.runs else _rule(left, y, width)
             y += line.height
         yield "</g>"
 
@@ -230,19 +243,23 @@ def _rule(left: float, top: float, width: float) -> str:
     return f'<path d="M{_px(left)},{_px(top + 3.5)}h{_px(width)}" stroke="#b8bfc7"/>'
 
 
-def _words(line: Line, left: float, top: float) -> str:
+def _words(line: Line, left: float, top: float, *, struck: bool) -> str:
+    """On a label the white around the letters would cover them, if they were struck through."""
     baseline = top + line.gap + (line.height - line.gap) * 0.76
-    runs = "".join(_run(run) for run in line.runs)
-    return f'<text x="{_px(left + line.indent)}" y="{_px(baseline)}">{runs}</text>'
+    accent = line.accent
+    runs = "".join(_run(run, coloured=accent is None) for run in line.runs)
+    said = f' class="{accent.name}" fill="{accent.colour}"' if accent else ""
+    said += ' text-decoration="line-through"' if accent and accent.struck and struck else ""
+    return f'<text x="{_px(left + line.indent)}" y="{_px(baseline)}"{said}>{runs}</text>'
 
 
-def _run(run: Run) -> str:
+def _run(run: Run, *, coloured: bool) -> str:
     look, plain = LOOKS[run.style], LOOKS["plain"]
     attributes = [
         f' font-size="{_px(look.size)}"' if look.size != plain.size else "",
         ' font-weight="bold"' if look.bold else "",
         ' font-style="italic"' if look.italic else "",
-        f' fill="{look.colour}"' if look.colour != plain.colour else "",
+        f' fill="{look.colour}"' if coloured and look.colour != plain.colour else "",
     ]
     said = "".join(attributes)
     words = escape(run.text.replace("  ", "\N{NO-BREAK SPACE} "), quote=False)

@@ -66,6 +66,23 @@ _GLUE = {"and", "or", "not", "==", "!=", "<", "<=", ">", ">=", "/", "^", "↩", 
 
 
 @dataclass(frozen=True, slots=True)
+class Accent:
+    """How parts of a picture are set apart of which something is said: never by colour alone."""
+
+    name: str
+    """A class of the SVG."""
+    sign: str
+    """Stands before its lines."""
+    meaning: str
+    """For the legend."""
+    colour: str
+    fill: str
+    dashed: bool = False
+    struck: bool = False
+    """Its lines are struck through."""
+
+
+@dataclass(frozen=True, slots=True)
 class Run:
     """Characters of one style."""
 
@@ -90,6 +107,7 @@ class Line:
     indent: int = 0
     gap: int = 0
     """Px left free above."""
+    accent: Accent | None = None
 
     @property
     def width(self) -> float:
@@ -185,6 +203,7 @@ class Box:
     tooltip: str = ""
     room: int = 0
     """Px left free above a dot, for the label of an edge that passes."""
+    accent: Accent | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +217,7 @@ class Group:
     inside: tuple[Box | Group, ...]
     fill: str = "#ffffff"
     tooltip: str = ""
+    accent: Accent | None = None
 
     def groups(self) -> Iterator[Group]:
         """Every group in it, outer ones first."""
@@ -226,6 +246,7 @@ class Edge:
     kind: Literal["edge", "initial", "asked"] = "edge"
     upwards: bool = False
     """The head is to lie above the tail."""
+    accent: Accent | None = None
 
     @property
     def id(self) -> str:

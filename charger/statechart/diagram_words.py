@@ -37,7 +37,7 @@ def parts(state: model.State, one: model.Transition) -> Iterator[tuple[Run, ...]
     """Trigger and guard; then the reply, the actions and each signal."""
     yield (Run(_trigger(state, one)),)
     if one.reply:
-        yield (Run(f"↩ {_reply(one.reply)}", "strong"),)
+        yield (Run(f"↩ {reply_text(one.reply)}", "strong"),)
     actions = [use for use in one.actions if not use.raises]
     if actions:
         yield (Run(f"/ {acts(actions)}"),)
@@ -48,7 +48,7 @@ def parts(state: model.State, one: model.Transition) -> Iterator[tuple[Run, ...]
 
 def acts(uses: Sequence[model.Use]) -> str:
     """Actions, and signals behind a `^`."""
-    return ", ".join(("^ " if use.raises else "") + _call(use) for use in uses)
+    return ", ".join(("^ " if use.raises else "") + use_text(use) for use in uses)
 
 
 def _rivals(state: model.State, one: model.Transition) -> list[model.Transition]:
@@ -68,7 +68,8 @@ def _trigger(state: model.State, one: model.Transition) -> str:
     return " ".join(part for part in (words, f"[{one.guard_text}]" if one.guard else "") if part)
 
 
-def _call(use: model.Use) -> str:
+def use_text(use: model.Use) -> str:
+    """An action with its arguments."""
     return f"{use.name}({_arguments(use.arguments)})" if use.arguments else use.name
 
 
@@ -78,7 +79,8 @@ def _arguments(arguments: Sequence[tuple[str, model.Value]]) -> str:
     return ", ".join(text if text.endswith(f".{name}") else f"{name}: {text}" for name, text in texts)
 
 
-def _reply(reply: model.Reply) -> str:
+def reply_text(reply: model.Reply) -> str:
+    """What is answered; behind the name of the call, if that came earlier."""
     arguments = f"({_arguments(reply.arguments)})" if reply.arguments else ""
     words = {"later": "later", "error": f"error {reply.name}"}.get(reply.kind, reply.name + arguments)
     return f"{reply.pays}: {words}" if reply.pays else words
@@ -107,3 +109,23 @@ def value_text(value: model.Value) -> str:
             return f"clock.between({', '.join(clock)})"
         case _:
             return value.name
+
+
+def expression_text(expr: model.Expr) -> str:
+    """A condition as it is written in a chart."""
+    match expr:
+        case model.And(parts=parts):
+            return " and ".join(_bracketed(part, model.Or) for part in parts)
+        case model.Or(parts=parts):
+            return " or ".join(map(expression_text, parts))
+        case model.Not(part=part):
+            return f"not {_bracketed(part, (model.And, model.Or))}"
+        case model.Compare(left=left, operator=operator, right=right):
+            return f"{value_text(left)} {operator} {value_text(right)}"
+        case _:
+            return value_text(expr)
+
+
+def _bracketed(expr: model.Expr, weaker: type | tuple[type, ...]) -> str:
+    text = expression_text(expr)
+    return f"({text})" if isinstance(expr, weaker) else text

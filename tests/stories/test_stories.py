@@ -5,7 +5,7 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
-from rig import CHARTS, checked, observe
+from rig import CHARTS, checked, observe_story
 
 from charger.settings import Settings, load
 from charger.statechart.checks import check
@@ -70,7 +70,7 @@ def test_the_station_does_as_the_story_tells(path, name, station, tmp_path, requ
         pytest.skip(reason)
     if defect := DEFECTS.get((story.name, name)):
         request.applymarker(pytest.mark.xfail(strict=True, reason=defect))
-    played = play(story, VirtualStage(settings, checked(), tmp_path, observe))
+    played = play(story, VirtualStage(settings, checked(), tmp_path, observe_story))
     assert played.failure is None, played.failure
 
 
