@@ -129,6 +129,12 @@ def _parser() -> argparse.ArgumentParser:
     certify.add_argument(
         "--virtual", action="store_true", help="play in virtual time: fast, but no process and no socket"
     )
+    certify.add_argument(
+        "--coverage",
+        type=Path,
+        metavar="FILE",
+        help="with --virtual: write what the stories took of the charts, for `charger diagram --coverage`",
+    )
     certify.set_defaults(command=certify_station)
 
     csms = commands.add_parser("csms", help="run the small demo Central System")
@@ -311,6 +317,7 @@ def show_config(arguments: argparse.Namespace) -> int:
 
 def certify_station(arguments: argparse.Namespace) -> int:
     """`charger certify`: every story on a station of its own, then the report."""
+    from charger.statechart.coverage import Coverage
     from charger.stories import certify, report
 
     file: Path | None = arguments.report
@@ -318,6 +325,8 @@ def certify_station(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--report {file}: name a file that ends in {', '.join(report.FORMATS)}")
     if file is not None and not file.resolve().parent.is_dir():
         raise UsageError(f"--report {file}: there is no folder {file.parent}")
+    if arguments.coverage and not arguments.virtual:
+        raise UsageError("--coverage needs --virtual: nobody can look into a process that runs")
     stories = certify.read_stories(arguments.profile or certify.FOLDERS)
     chosen = certify.choose(stories, arguments.story)
     settings, checked = _load(_station_path(arguments.station))
@@ -327,8 +336,9 @@ def certify_station(arguments: argparse.Namespace) -> int:
             " which works with `hardware: simulated` only"
         )
     logging.getLogger("websockets").setLevel(logging.CRITICAL)  # what breaks a link is told by the story
-    progress = _Progress(len(chosen))
-    run = certify.Run(certify.Theatre(settings, checked, arguments.virtual), chosen, report.KEYS)
+    progress, coverage = _Progress(len(chosen)), Coverage()
+    theatre = certify.Theatre(settings, checked, arguments.virtual, coverage.observe)
+    run = certify.Run(theatre, chosen, report.KEYS)
     with _interruptible():
         try:
             run.play(progress.begins, progress.ended)
@@ -345,11 +355,17 @@ def certify_station(arguments: argparse.Namespace) -> int:
     progress.clear()
     print(f"\n{report.as_text(found)}", end="", flush=True)
     if file is not None:
-        try:
-            file.write_text(report.FORMATS[file.suffix](found), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"--report {file}: {error.strerror}") from error
+        _write("--report", file, report.FORMATS[file.suffix](found))
+    if arguments.coverage:
+        _write("--coverage", arguments.coverage, coverage.as_json(checked.charts))
     return FINE if found.passed and len(run.played) == len(chosen) else FINDINGS
+
+
+def _write(option: str, file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{option} {file}: {error.strerror}") from error
 
 
 def run_csms(arguments: argparse.Namespace) -> int:

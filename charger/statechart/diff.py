@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from itertools import combinations
 from typing import Any, Literal
 
@@ -209,8 +210,14 @@ class _Charts:
     def _pairs(
         self, olds: Sequence[model.Transition], news: Sequence[model.Transition]
     ) -> list[tuple[model.Transition, model.Transition]]:
-        """Which of the new ones is which of the old ones, the most alike first; in the new order."""
+        """Which of the new ones is which of the old ones, the most alike first; in the new order.
+
+        What stayed in line comes before all, since a change may have made one equal to another one.
+        """
         before, after = self._before, self._after
+        lists = list(map(before.transition, olds)), list(map(after.transition, news))
+        blocks = SequenceMatcher(None, *lists, autojunk=False).get_matching_blocks()
+        found = [(olds[one + n], news[other + n]) for one, other, size in blocks for n in range(size)]
         alike = (
             lambda one, other: before.transition(one) == after.transition(other),
             lambda one, other: self._same_guard(one, other) and before.state(one.target) == other.target,
@@ -219,8 +226,8 @@ class _Charts:
             lambda one, other: before.state(one.target) == other.target,
             lambda _one, _other: len(olds) == len(news) == 1,
         )
-        found: list[tuple[model.Transition, model.Transition]] = []
-        old_left, new_left = list(olds), list(news)
+        old_left = [one for one in olds if not any(one is first for first, _ in found)]
+        new_left = [one for one in news if not any(one is second for _, second in found)]
         for test in alike:
             for other in list(new_left):
                 one = next((one for one in old_left if test(one, other)), None)

@@ -120,7 +120,7 @@ class _Union:
     def _said(self, fact: Fact) -> str:
         """The sentence, without the name of the state that it is written in."""
         text = plain(tell(self._diff, self._chart.new.name, fact).text)
-        return text.removeprefix(f"{fact.name}: ").removeprefix("state ")
+        return text.removeprefix(f"{fact.name}: ").removeprefix(f"{fact.name} ").removeprefix("state ")
 
     def _state(self, name: str, remark: str) -> None:
         note = self._parts.states.get(name, Note(CHANGED))

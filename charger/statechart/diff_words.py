@@ -238,14 +238,16 @@ class _IndexWords:
                 return Told(f"setting `{name}` is gone (was {_setting(old)})")
             case "setting", _:
                 return Told(f"setting `{name}` is now {_setting(new)} (was {_setting(old)})")
-            case kind, "added":
-                return Told(f"new {kind} `{name}`, {scope_text([new.scope])}")
-            case kind, "removed":
-                return Told(f"{kind} `{name}` is gone, {scope_text([old.scope])}")
-            case kind, _:
-                return Told(
-                    f"{kind} `{name}` is now {scope_text([new.scope])} (was {scope_text([old.scope])})"
-                )
+            case _:
+                return self._pin(fact)
+
+    def _pin(self, fact: Fact) -> Told:
+        """An input or an output."""
+        old, new = (pin and scope_text([pin.scope]) for pin in (fact.old, fact.new))
+        what = f"{fact.subject} `{fact.name}`"
+        if fact.kind == "added":
+            return Told(f"new {what}, {new}")
+        return Told(f"{what} is now {new} (was {old})" if new else f"{what} is gone, {old}")
 
 
 # -- phrases ---------------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from charger.errors import SourceError, UsageError
 from charger.functions.configuration import Configuration, split
 from charger.settings import Settings, shipped
 from charger.statechart.checks import Checked
+from charger.statechart.ensemble import Observer
 from charger.statechart.findings import Mark, nearest
 from charger.stories.language import PATIENCE, Step, Story, StoryError, read_story
 from charger.stories.needs import keys_of, why_not
@@ -75,6 +76,8 @@ class Theatre:
     settings: Settings
     checked: Checked
     virtual: bool = False
+    observer: Observer | None = None
+    """Told of guards and transitions; in virtual time only."""
 
     @contextmanager
     def stage(self) -> Iterator[Stage]:
@@ -83,7 +86,7 @@ class Theatre:
         settings = replace(settings, simulation=replace(settings.simulation, plugged=()))
         if self.virtual:
             with tempfile.TemporaryDirectory(prefix="charger-story-") as folder:
-                yield VirtualStage(settings, self.checked, Path(folder))
+                yield VirtualStage(settings, self.checked, Path(folder), self.observer)
         else:
             with RealStage(settings, self.checked) as stage:
                 yield stage
