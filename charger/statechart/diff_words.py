@@ -201,7 +201,7 @@ class _ChartWords:
         ):
             return ""
         name, way = found[0]
-        by = "" if name == chart.name and way.key == one.key else f", by {_trigger(way)} of `{name}`"
+        by = "" if name == chart.name and way.key == one.key else f", by `{way.trigger}` of `{name}`"
         said = _code(reply_text(way.reply)) if way.reply else "nothing"
         return f"; {'so far' if fact.new else 'now'} {said}{by}"
 

@@ -394,7 +394,7 @@ CASES = {
         [("      ocpp.*: {reply:", "      ocpp.ReserveNow: {reply: Accepted}\n      ocpp.*: {reply:")],
         [
             "gate",
-            "  + everywhere: new: on ocpp.ReserveNow answers Accepted; so far error NotSupported, by on ocpp.* of gate",
+            "  + everywhere: new: on ocpp.ReserveNow answers Accepted; so far error NotSupported, by ocpp.* of gate",
         ],
     ),
     "a call that a state answers itself": (
@@ -412,9 +412,9 @@ CASES = {
         [
             "gate",
             "  - everywhere: on ocpp.Reset [busy] is gone (answered Rejected)",
-            "  - everywhere: on ocpp.Reset is gone (answered Accepted, did gate.forget); now Accepted, by on ocpp.Reset of lamp",
+            "  - everywhere: on ocpp.Reset is gone (answered Accepted, did gate.forget); now Accepted, by ocpp.Reset of lamp",
             "lamp",
-            "  + everywhere: new: on ocpp.Reset answers Accepted; so far Accepted, by on ocpp.Reset of gate",
+            "  + everywhere: new: on ocpp.Reset answers Accepted; so far Accepted, by ocpp.Reset of gate",
         ],
     ),
     "a call that nobody answered": (
@@ -426,7 +426,7 @@ CASES = {
             "gate",
             "  - everywhere: on ocpp.* is gone (answered error NotSupported)",
             "lamp",
-            "  + Broken: new: on ocpp.Get answers later; so far error NotSupported, by on ocpp.* of gate",
+            "  + Broken: new: on ocpp.Get answers later; so far error NotSupported, by ocpp.* of gate",
         ],
     ),
     # -- promises
