@@ -185,7 +185,7 @@ class _Charts:
                 if not any(one is first for first in kept):
                     yield Fact("removed", "transition", new.name, one, None)
             if self._other_order(olds, pairs):
-                places = {id(second): _place(first, olds) for first, second in pairs}
+                places = {id(second): place_of(first, olds) for first, second in pairs}
                 yield Fact(
                     "changed", "order", new.name, tuple(places.get(id(one)) for one in news), tuple(news)
                 )
@@ -235,7 +235,7 @@ class _Charts:
                     found.append((one, other))
                     old_left = [left for left in old_left if left is not one]
                     new_left = [left for left in new_left if left is not other]
-        return sorted(found, key=lambda pair: _place(pair[1], news))
+        return sorted(found, key=lambda pair: place_of(pair[1], news))
 
     def _same(self, one: model.Transition, other: model.Transition) -> bool:
         timing = self._before.trigger(one) == self._after.trigger(other)
@@ -254,7 +254,7 @@ class _Charts:
     ) -> bool:
         """Whether two of different effect are tried the other way round."""
         return any(
-            _place(first[0], olds) > _place(second[0], olds)
+            place_of(first[0], olds) > place_of(second[0], olds)
             and self._after.effect(first[1]) != self._after.effect(second[1])
             for first, second in combinations(pairs, 2)
         )
@@ -267,8 +267,8 @@ def same_condition(before: Meaning, after: Meaning, old: model.Expr | None, new:
     return before.as_written().expression(old) == after.as_written().expression(new)
 
 
-def _place(one: model.Transition, rivals: Sequence[model.Transition]) -> int:
-    """From 1; by identity, since two may be equal."""
+def place_of(one: model.Transition, rivals: Sequence[model.Transition]) -> int:
+    """The place in which it is tried, from 1; by identity, since two may be equal."""
     return next(number for number, other in enumerate(rivals, 1) if other is one)
 
 

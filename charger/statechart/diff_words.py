@@ -13,7 +13,7 @@ from difflib import SequenceMatcher
 from charger.statechart import model
 from charger.statechart.diagram_chart import scope_text
 from charger.statechart.diagram_words import acts, expression_text, reply_text, use_text, value_text
-from charger.statechart.diff import Fact, SetDiff
+from charger.statechart.diff import Fact, SetDiff, place_of
 from charger.statechart.findings import Mark
 from charger.statechart.meaning import Meaning, named
 
@@ -75,7 +75,7 @@ class _ChartWords:
                 return self._new_state(new)
             case "state", _:
                 inside = f" of {old.parent}" if old.parent else ""
-                said = _join(self._place(self._old, old))
+                said = _join(self._about(self._old, old))
                 return Told(f"state {where}{inside} is gone{f' (was {said})' if said else ''}")
             case "name", _:
                 return Told(f"state {old} is now named {new}")
@@ -119,10 +119,10 @@ class _ChartWords:
         ]
         details += [self._whole(one, self._new) for one in state.transitions]
         inside = f" in {state.parent}" if state.parent else ""
-        said = "".join(f", {part}" for part in self._place(self._new, state))
+        said = "".join(f", {part}" for part in self._about(self._new, state))
         return Told(f"new state {state.name}{inside}{said}", tuple(details))
 
-    def _place(self, chart: model.Chart, state: model.State) -> Iterator[str]:
+    def _about(self, chart: model.Chart, state: model.State) -> Iterator[str]:
         """What is said about a state, and how it is reached."""
         if state.status:
             yield f"status {state.status}"
@@ -149,14 +149,18 @@ class _ChartWords:
     # -- transitions -------------------------------------------------------------------------------------
 
     def _head(self, one: model.Transition, chart: model.Chart, *, guard: bool = True) -> str:
-        """What it reacts to; its guard too, if others compete with it."""
-        said = _trigger(one)
-        return f"{said} {_guard(one)}" if guard and one.guard and len(_rivals(one, chart)) > 1 else said
+        """What it reacts to; if others compete with it its guard too, or with `guard` off its place."""
+        rivals = _rivals(one, chart)
+        if len(rivals) == 1:
+            return _trigger(one)
+        which = (
+            (_guard(one) or "otherwise") if guard else f"({_ordinal(place_of(one, rivals))} of {len(rivals)})"
+        )
+        return f"{_trigger(one)} {which}"
 
     def _whole(self, one: model.Transition, chart: model.Chart) -> str:
         rivals = _rivals(one, chart)
-        place = next(number for number, other in enumerate(rivals, 1) if other is one)
-        tried = f" (tried {_ordinal(place)} of {len(rivals)})" if len(rivals) > 1 else ""
+        tried = f" (tried {_ordinal(place_of(one, rivals))} of {len(rivals)})" if len(rivals) > 1 else ""
         condition = f" if {_guard(one)}" if one.guard else ""
         return f"{_trigger(one)}{condition} {_join(_effects(one))}{tried}"
 

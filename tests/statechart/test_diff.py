@@ -412,7 +412,7 @@ CASES = {
         [
             "gate",
             "  - everywhere: on ocpp.Reset [busy] is gone (answered Rejected)",
-            "  - everywhere: on ocpp.Reset is gone (answered Accepted, did gate.forget); now Accepted, by ocpp.Reset of lamp",
+            "  - everywhere: on ocpp.Reset otherwise is gone (answered Accepted, did gate.forget); now Accepted, by ocpp.Reset of lamp",
             "lamp",
             "  + everywhere: new: on ocpp.Reset answers Accepted; so far Accepted, by ocpp.Reset of gate",
         ],
