@@ -5,12 +5,15 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from chart_kit import SHIPPED, read_charts
+from hypothesis import given, settings
+from test_diagram import charts
 from test_diff import HALL, read
 
-from charger.statechart import diagram, reader
+from charger.statechart import diagram, model, reader
 from charger.statechart.diagram_chart import chart_sheet
 from charger.statechart.diff import compare
 from charger.statechart.diff_picture import ADDED, CHANGED, REMOVED, diff_sheets
+from charger.statechart.diff_words import tell
 
 needs_dot = pytest.mark.skipif(shutil.which("dot") is None, reason="apt install graphviz")
 SVG = "{http://www.w3.org/2000/svg}"
@@ -275,3 +278,23 @@ def test_every_shipped_chart_can_be_drawn_as_new_and_as_gone(tmp_path):
     found = diff_sheets(compare(shipped, nothing), "a", "b")
     assert set(found) == {*shipped.charts, "gate", "lamp"}
     assert len(diagram.write_sheets(found, tmp_path / "out")) == len(found)
+
+
+@needs_dot
+@settings(max_examples=30, deadline=None)
+@given(charts(), charts())
+def test_any_two_charts_can_be_compared_and_drawn(one, other):
+    """All states and all transitions of both are in the picture, and what is only in one has an accent."""
+    old, new = (model.ChartSet(chart.mark, "", {"any": chart}) for chart in (one, other))
+    assert compare(old, old).facts == []
+    diff = compare(old, new)
+    for chart, fact in diff.facts:
+        assert tell(diff, chart, fact).text
+    renamed = diff.charts["any"].renamed
+    for sheet in diff_sheets(diff, "a", "b").values():
+        found = {name for name in parts(sheet) if " " not in name and "-" not in name}
+        assert found == {*other.states, *(renamed.get(name, name) for name in one.states)} - {""}
+        said = "".join(str(line) for part in parts(sheet).values() for line in part.text.lines)
+        gone = [fact.name for _, fact in diff.facts if fact.subject == "state" and fact.kind == "removed"]
+        assert all(f"- {name}" in said for name in gone)
+        ET.fromstring(diagram._svg(sheet))
