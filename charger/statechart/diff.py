@@ -68,6 +68,11 @@ class SetDiff:
         of_charts = [(name, fact) for name, chart in self.charts.items() for fact in chart.facts]
         return [("", fact) for fact in self.index] + of_charts
 
+    @property
+    def renamed(self) -> Renamed:
+        """Chart → old name of a state → its new one."""
+        return {name: chart.renamed for name, chart in self.charts.items()}
+
     def changed_charts(self) -> list[str]:
         """Charts that came, went, differ, or ask a shared guard that differs; those that went come last."""
         moved = [fact.name for fact in self.index if fact.subject == "chart"]

@@ -63,9 +63,7 @@ class _ChartWords:
         self._diff = diff
         self._chart = diff.charts[chart]
         self._old, self._new = self._chart.old, self._chart.new
-        self._before = Meaning(
-            self._old, named(self._old, diff.old), {chart: self._chart.renamed}
-        ).as_written()
+        self._before = Meaning(self._old, named(self._old, diff.old), diff.renamed).as_written()
         self._after = Meaning(self._new, named(self._new, diff.new)).as_written()
 
     def tell(self, fact: Fact) -> Told:
@@ -230,10 +228,9 @@ class _IndexWords:
                 moved = [f"`{one}` {_behind(one, new)} (was {_behind(one, old)})" for one in _moved(old, new)]
                 return Told(f"charts are offered events in another order: {_join(moved)}")
             case "guard", _:
-                before = Meaning(None, self._diff.old.guards).as_written()
-                return _guard_change(
-                    fact, before, Meaning(None, self._diff.new.guards).as_written(), charts=True
-                )
+                before = Meaning(None, self._diff.old.guards, self._diff.renamed).as_written()
+                after = Meaning(None, self._diff.new.guards).as_written()
+                return _guard_change(fact, before, after, charts=True)
             case "invariant", _:
                 return _promise(fact)
             case "setting", "added":

@@ -142,6 +142,21 @@ CASES = {
         ],
         ["gate", "  ~ state Held is now named Stuck"],
     ),
+    "another name, and a condition more where another chart asks for it": (
+        [
+            ("      Broken:", "      Burnt:"),
+            ("bulb.blown: Broken", "bulb.blown: Burnt"),
+            ("not in(lamp.Broken)", "not in(lamp.Burnt) and dry"),
+        ],
+        [
+            "gate",
+            "  ~ guard safe needs [dry] now",
+            "      concerns Shut on card.shown [may_open] → Opening",
+            "      concerns Open always [not safe] → Held",
+            "lamp",
+            "  ~ state Broken is now named Burnt",
+        ],
+    ),
     "another parent": (
         [
             ("          Slow: {after: {2s: Fast}}\n", ""),
