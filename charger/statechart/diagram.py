@@ -11,13 +11,14 @@ import hashlib
 import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
 import graphviz
 
 from charger.statechart.diagram_chart import chart_sheet
-from charger.statechart.diagram_draw import PAD_X, PAD_Y, draw
+from charger.statechart.diagram_draw import PAD_X, PAD_Y, draw, likeness
 from charger.statechart.diagram_overview import overview_sheet
 from charger.statechart.diagram_sheet import LOOKS, Edge, Group, Line, Run, Sheet, Text
 from charger.statechart.model import Chart, ChartSet
@@ -161,12 +162,20 @@ def _orphans(sheets: Mapping[str, Sheet], folder: Path) -> list[str]:
 
 def _svg(sheet: Sheet) -> str:
     dot = _dot(sheet)
+    layout = _laid_out(dot)
+    if sheet.known:
+        firm = _dot(replace(sheet, edges=tuple(replace(edge, loose=False) for edge in sheet.edges)))
+        known = _laid_out(_dot(sheet.known))
+        layout = max(layout, _laid_out(firm), key=lambda one: likeness(one, known))
+    return draw(sheet, layout, source_hash(dot))
+
+
+def _laid_out(dot: str) -> str:
     try:
-        layout = _layout(dot)
+        return _layout(dot)
     except subprocess.CalledProcessError:
         # `dot` 2.43 may lose an edge between boxes side by side (1 random chart in 400): put exits lower.
-        layout = _layout(dot.replace("minlen=0", "minlen=1"))
-    return draw(sheet, layout, source_hash(dot))
+        return _layout(dot.replace("minlen=0", "minlen=1"))
 
 
 def _layout(dot: str) -> str:
@@ -221,6 +230,8 @@ def _add_edge(graph: graphviz.Digraph, edge: Edge) -> None:
         attributes["label"] = _label(edge.text, 3)
     if edge.kind == "initial":
         attributes["weight"] = "20"
+    if edge.loose:
+        attributes["constraint"] = "false"
     if edge.kind == "asked":
         attributes["style"] = "dashed"
     if edge.upwards:

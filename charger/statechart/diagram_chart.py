@@ -94,6 +94,7 @@ def _fitted(lines: Callable[[int], Iterable[Line]]) -> Text:
 class _Arranger:
     def __init__(self, chart: model.Chart, chart_set: model.ChartSet, overlay: Overlay | None) -> None:
         self._chart = chart
+        self._chart_set = chart_set
         self._coloured = overlay is None
         self._overlay = overlay or Overlay()
         self._shared = shared_guards(chart, chart_set)
@@ -116,7 +117,8 @@ class _Arranger:
         root = Group("", "sheet", f"chart-{chart.name}", Text(tuple(self._heading())), inside)
         joined = {(edge.tail, edge.head) for edge in edges}
         above = tuple(pair for pair in dict.fromkeys(self._above(held)) if pair not in joined)
-        return Sheet(root, edges, above)
+        known = self._overlay.before
+        return Sheet(root, edges, above, chart_sheet(known, self._chart_set) if known else None)
 
     def _downwards(self, parent: model.State) -> Iterator[str]:
         """The states in the order of the file, but initial ones first."""
@@ -183,7 +185,15 @@ class _Arranger:
             head_group=target.name if target.children else "",
             upwards=back and bool(source.children or target.children),
             accent=self._overlay.of_ways(ways),
+            loose=self._is_new(source, target),
         )
+
+    def _is_new(self, source: model.State, target: model.State) -> bool:
+        """An arrow between states of a picture that readers know, which is not in that picture."""
+        known = self._overlay.before
+        if known is None or not {source.name, target.name} <= known.states.keys():
+            return False
+        return (source.name, target.name) not in self._ways(known)
 
     def _end(self, name: str, *, lower: bool) -> str:
         """The box at the upper or lower end of a state."""

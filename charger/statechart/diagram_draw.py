@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from html import escape
-from itertools import groupby
+from itertools import combinations, groupby
 from typing import Any, TypeAlias
 
 from charger.statechart.diagram_sheet import LOOKS, Accent, Box, Edge, Group, Line, Run, Sheet, Text
@@ -85,6 +85,18 @@ def draw(sheet: Sheet, layout: str, source: str) -> str:
         "</svg>",
     ]
     return "\n".join(lines) + "\n"
+
+
+def likeness(layout: str, known: str) -> float:
+    """How alike two layouts are, from 0 to 1: the share of pairs of boxes that lie the same way in both."""
+    here, there = _read(layout).boxes, _read(known).boxes
+    pairs = list(combinations(sorted(here.keys() & there.keys()), 2))
+    same = sum(
+        (here[one][axis] < here[other][axis]) == (there[one][axis] < there[other][axis])
+        for one, other in pairs
+        for axis in (0, 1)
+    )
+    return same / (2 * len(pairs)) if pairs else 1.0
 
 
 # -- what dot says -----------------------------------------------------------------------------------

@@ -247,6 +247,8 @@ class Edge:
     upwards: bool = False
     """The head is to lie above the tail."""
     accent: Accent | None = None
+    loose: bool = False
+    """If that helps, the boxes lie as if it were not there."""
 
     @property
     def id(self) -> str:
@@ -262,3 +264,5 @@ class Sheet:
     edges: tuple[Edge, ...]
     above: tuple[tuple[str, str], ...] = ()
     """Pairs of boxes of which the first is to lie above the second, or for an exit not below it."""
+    known: Sheet | None = None
+    """A picture that readers know: where it can be, things lie as they do there."""

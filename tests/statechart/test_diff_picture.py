@@ -1,16 +1,18 @@
 """A difference as a picture: everything of both charts, with what came, went and changed set apart."""
 
+import json
 import shutil
 from xml.etree import ElementTree as ET
 
 import pytest
-from chart_kit import SHIPPED, read_charts
+from chart_kit import SHIPPED, read_charts, shipped_copy
 from hypothesis import given, settings
 from test_diagram import charts
 from test_diff import HALL, read
 
 from charger.statechart import diagram, model, reader
 from charger.statechart.diagram_chart import chart_sheet
+from charger.statechart.diagram_draw import likeness
 from charger.statechart.diff import compare
 from charger.statechart.diff_picture import ADDED, CHANGED, REMOVED, diff_sheets
 from charger.statechart.diff_words import tell
@@ -244,6 +246,38 @@ def test_what_did_not_change_stays_where_it_was(tmp_path):
     assert {"A-Z", "B-Z"}.isdisjoint(drawn)
     compared = {edge.name for edge in diff_sheets(compare(old, new), "a", "b")["c"].edges}
     assert {"A-Z", "B-Z", "C-Z", "D-Z"} <= compared
+
+
+@needs_dot
+def test_of_two_layouts_the_one_most_like_the_picture_before_is_taken(tmp_path, monkeypatch):
+    """Arrows that were not there pull at the boxes, or do not: neither is the better way for every chart."""
+    edits = (
+        ("pilot.yaml", "not ev.asks, target: Resting", "not ev.asks, target: Silent"),
+        ("pilot.yaml", "after: {6s: Resting}", "after: {6s: Silent}"),
+    )
+    old, new = reader.read_set(SHIPPED)[0], reader.read_set(shipped_copy(tmp_path, *edits))[0]
+    sheet = diff_sheets(compare(old, new), "a", "b")["pilot"]
+    assert [edge.name for edge in sheet.edges if edge.loose] == ["Withdrawing-Silent"]
+    laid_out = []
+    monkeypatch.setattr(
+        diagram, "likeness", lambda layout, known: laid_out.append(layout) or len(laid_out) == 2
+    )
+    monkeypatch.setattr(diagram, "draw", lambda _sheet, layout, _source: layout)
+    assert diagram._svg(sheet) == laid_out[1] != laid_out[0]
+
+
+def test_how_alike_two_layouts_are():
+    def layout(**places):
+        objects = [
+            {"name": name, "pos": f"{x},{y}", "width": 1, "height": 1} for name, (x, y) in places.items()
+        ]
+        return json.dumps({"bb": "0,0,9,9", "lp": "0,0", "objects": objects})
+
+    known = layout(a=(0, 0), b=(1, 1), c=(2, 2))
+    assert likeness(layout(a=(5, 1), b=(6, 2), c=(9, 9), d=(0, 0)), known) == 1
+    assert likeness(layout(a=(2, 0), b=(1, 1), c=(0, 2)), known) == 0.5
+    assert likeness(layout(a=(2, 2), b=(1, 1), c=(0, 0)), known) == 0
+    assert likeness(layout(d=(0, 0)), known) == 1
 
 
 @needs_dot
