@@ -74,8 +74,6 @@ def _extract(word: str, beside: Path, into: Path) -> str:
     """Write the charts of a revision into a folder, and give their full name."""
     revision, colon, path = word.partition(":")
     here = Path() if colon else beside.absolute().parent
-    if not here.is_dir():
-        raise UsageError(f"there is no folder {here}")
     code, top, error = _git(here, "rev-parse", "--show-toplevel")
     if code:
         raise UsageError(f"'{word}' is no folder, and no revision either, since git says: {error}")
