@@ -39,6 +39,8 @@ _GRAPH = {
     "ranksep": "0.22",
     "fontname": "Helvetica",
 }
+DRAWING = 2
+"""Counts up when the same DOT text is drawn in another way, so that pictures are drawn anew."""
 _NODE = {"shape": "box", "style": "rounded,filled", "margin": "0", "width": "0", "height": "0"}
 
 
@@ -99,8 +101,8 @@ def overview_svg(chart_set: ChartSet, vocabulary: Vocabulary) -> str:
 
 
 def source_hash(dot_text: str) -> str:
-    """What an SVG says it was made of."""
-    return "sha256:" + hashlib.sha256(dot_text.encode()).hexdigest()
+    """What an SVG says it was made of, and by which drawing."""
+    return "sha256:" + hashlib.sha256(f"{DRAWING}\n{dot_text}".encode()).hexdigest()
 
 
 def is_current(svg_text: str, dot_text: str) -> bool:

@@ -125,8 +125,11 @@ def _read(layout: str) -> _Layout:
 
 
 def _route(text: str, label: Point | None, height: float) -> _Route:
-    """`e,x,y` is the tip at the end of the points, `s,x,y` the one of an edge that was turned round."""
-    tip, *spots = text.split(" ")
+    """`e,x,y` is the tip at the end of the points, `s,x,y` the one of an edge that was turned round.
+
+    Where `dot` offers two ways for one edge, apart by a semicolon, the first is taken.
+    """
+    tip, *spots = text.partition(";")[0].split(" ")
     points = [_point(spot, height) for spot in spots]
     if tip.startswith("s,"):
         points.reverse()
@@ -262,6 +265,8 @@ def _words(line: Line, left: float, top: float, *, struck: bool) -> str:
     runs = "".join(_run(run, coloured=accent is None) for run in line.runs)
     said = f' class="{accent.name}" fill="{accent.colour}"' if accent else ""
     said += ' text-decoration="line-through"' if accent and accent.struck and struck else ""
+    # A machine without these fonts has wider or narrower ones: the line keeps the room that was made for it.
+    said += f' textLength="{_px(sum(run.width for run in line.runs))}" lengthAdjust="spacingAndGlyphs"'
     return f'<text x="{_px(left + line.indent)}" y="{_px(baseline)}"{said}>{runs}</text>'
 
 

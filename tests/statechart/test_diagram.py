@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charger.statechart import diagram, model, reader
+from charger.statechart import diagram, diagram_draw, model, reader
 from charger.statechart.diagram_chart import FAN_IN, chart_sheet
 from charger.statechart.diagram_sheet import LOOKS, Run, wrap
 from charger.statechart.diagram_words import arrow, number, transition, value_text
@@ -485,3 +485,10 @@ def test_junctions_are_small(doors):
     boxes = {box.name: box for box in chart_sheet(doors.charts["door"], doors).root.boxes()}
     assert boxes["Deciding"].kind == "junction"
     assert [run.style for run in boxes["Deciding"].text.lines[0].runs] == ["junction"]
+
+
+def test_of_two_ways_that_dot_offers_for_an_edge_the_first_is_drawn():
+    """graphviz, attribute `pos`: splines are separated by semicolons. Random charts met one."""
+    one = "s,87.5,35 94.7,35 110.5,35 148.3,35 185.3,35"
+    two = "s,87.3,34.4 91.4,28.5 94.2,25 98.3,20.9 103,19"
+    assert diagram_draw._route(f"{one};{two}", None, 50) == diagram_draw._route(one, None, 50)
