@@ -98,6 +98,34 @@ def test_preparing_reaches_unavailable_through_available() -> None:
     assert rig.told() == ["Available", "Preparing", "Available", "Unavailable"]
 
 
+@pytest.mark.parametrize("fixed", [False, True])
+@pytest.mark.parametrize("asks", [False, True])
+def test_a_transaction_that_ends_before_it_charges_reaches_unavailable_through_finishing(
+    *, fixed: bool, asks: bool
+) -> None:
+    """B6, F8: Preparing is still shown, and B8 does not exist. Found by `forbidden-status`."""
+    rig = Rig(1, fixed=fixed, simulation={"contactor_delay": 0.4})
+    rig.plug()
+    if not asks:
+        rig.act("ev", 1, state="suspended")
+    rig.hardware.simulate("swipe", None, {"id_tag": "TAG"})
+    rig.until(lambda: rig.state("connector", 1) == ("Energising" if asks else "Beginning"))
+    assert change(rig, 1) == SCHEDULED
+    rig.swipe()
+    rig.after(20)
+    assert rig.told() == ["Available", "Preparing", "Finishing", "Unavailable"]
+
+
+def test_a_transaction_that_ends_before_it_charges_is_seen_as_finishing() -> None:
+    """B6, with nothing scheduled."""
+    rig = Rig(1)
+    rig.plug()
+    rig.act("ev", 1, state="suspended")
+    rig.swipe()
+    rig.swipe()
+    assert rig.told() == ["Available", "Preparing", "Finishing"]
+
+
 def test_a_card_that_waits_for_its_plug_is_forgotten() -> None:
     """B1 and A8: no transaction runs, so nothing is put off."""
     rig = Rig(1, ConnectionTimeOut="20")
