@@ -109,7 +109,7 @@ def test_a_transaction_that_ends_before_it_charges_reaches_unavailable_through_f
     if not asks:
         rig.act("ev", 1, state="suspended")
     rig.hardware.simulate("swipe", None, {"id_tag": "TAG"})
-    rig.until(lambda: rig.state("connector", 1) == ("Energising" if asks else "Beginning"))
+    rig.until(lambda: rig.state("connector", 1) == ("Starting" if asks else "Beginning"))
     assert change(rig, 1) == SCHEDULED
     rig.swipe()
     rig.after(20)

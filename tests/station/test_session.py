@@ -640,3 +640,55 @@ def test_the_first_reason_stays() -> None:
     rig.wires("emergency.pressed")
     rig.after(5)
     assert spoken(rig) == ["Local"]
+
+
+# -- while the contactor closes ------------------------------------------------------------------------
+
+
+def closing(*, again: bool) -> Rig:
+    """A session whose contactor is about to close: for the first time, or after the car had paused."""
+    rig = Rig(1, simulation={"contactor_delay": 0.4})
+    rig.plug()
+    if again:
+        rig.swipe()
+        rig.after(5)
+        rig.act("ev", 1, state="suspended")
+        rig.after(5)
+        rig.hardware.simulate("ev", 1, {"state": "ready"})
+    else:
+        rig.hardware.simulate("swipe", None, {"id_tag": "TAG"})
+    rig.until(lambda: rig.state("connector", 1) == ("Energising" if again else "Starting"))
+    rig.forget()
+    return rig
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_a_car_that_stops_asking_while_the_contactor_closes_is_suspended(*, again: bool) -> None:
+    """B4, or D again; no Charging in between."""
+    rig = closing(again=again)
+    rig.wires("ev.paused", 1)
+    rig.after(2)
+    assert rig.status() == "SuspendedEV"
+    assert "Charging" not in rig.told()
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_an_offer_that_is_taken_back_while_the_contactor_closes_suspends(*, again: bool) -> None:
+    """B5, or D5."""
+    rig = closing(again=again)
+    rig.limit(1, 0)
+    rig.after(2)
+    assert rig.status() == "SuspendedEVSE"
+    assert "Charging" not in rig.told()
+
+
+def test_who_plugs_in_again_at_once_is_seen_preparing() -> None:
+    """F2: Finishing, then Preparing, whatever follows."""
+    rig = Rig(1, fixed=True)
+    rig.session()
+    rig.hardware.simulate("unplug", 1, {})
+    rig.until(lambda: rig.state("connector", 1) == "Gone")
+    rig.plug()
+    rig.after(3)
+    assert rig.told()[-2:] == ["Finishing", "Preparing"]
+    assert rig.state("connector", 1) == "Plugged"
