@@ -18,6 +18,7 @@ from charger import ports
 from charger.clock import VirtualClock
 from charger.driver import Driver
 from charger.functions.situation import ConnectorPlan, Identity
+from charger.functions.status import FOLLOWS
 from charger.hardware.simulated import SimulatedHardware
 from charger.ports import Change
 from charger.statechart import checks, ensemble
@@ -206,20 +207,6 @@ class CentralSystem:
         return 100 + self._transactions
 
 
-MATRIX = {
-    "Available": "Preparing Charging SuspendedEV SuspendedEVSE Reserved Unavailable Faulted",
-    "Preparing": "Available Charging SuspendedEV SuspendedEVSE Finishing Faulted",
-    "Charging": "Available SuspendedEV SuspendedEVSE Finishing Unavailable Faulted",
-    "SuspendedEV": "Available Charging SuspendedEVSE Finishing Unavailable Faulted",
-    "SuspendedEVSE": "Available Charging SuspendedEV Finishing Unavailable Faulted",
-    "Finishing": "Available Preparing Unavailable Faulted",
-    "Reserved": "Available Preparing Unavailable Faulted",
-    "Unavailable": "Available Preparing Charging SuspendedEV SuspendedEVSE Faulted",
-    "Faulted": "Available Preparing Charging SuspendedEV SuspendedEVSE Finishing Reserved Unavailable",
-}
-"""§4.9: from a status to those that may follow it, for connectors."""
-
-
 ORDER: tuple[Any, ...] = (
     ports.OpenContactor,
     ports.Store,
@@ -234,7 +221,7 @@ ORDER: tuple[Any, ...] = (
 
 def allowed(earlier: str, later: str) -> bool:
     """Whether a status may follow another one."""
-    return earlier in ("", later) or later in MATRIX[earlier].split()
+    return earlier in ("", later) or later in FOLLOWS[earlier]
 
 
 class Rig:

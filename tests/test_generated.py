@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from charger.statechart import checks_reference
 from charger.statechart.schema import chart_schema
 from charger.vocabulary import build
 from charger.vocabulary.reference import render
@@ -13,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 GENERATED = {
     "charts/chart.schema.json": lambda: json.dumps(chart_schema(build()), indent=1) + "\n",
     "docs/vocabulary.md": lambda: render(build()),
+    "docs/checks.md": lambda: checks_reference.render(ROOT / "tests" / "statechart" / "err"),
 }
 
 

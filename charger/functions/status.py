@@ -22,6 +22,23 @@ def beside(error: str, status: str) -> bool:
     return status in WARNINGS.get(error, ()) or not WARNINGS.get(error)
 
 
+FOLLOWS: Mapping[str, frozenset[str]] = {
+    status: frozenset(later.split())
+    for status, later in {
+        "Available": "Preparing Charging SuspendedEV SuspendedEVSE Reserved Unavailable Faulted",
+        "Preparing": "Available Charging SuspendedEV SuspendedEVSE Finishing Faulted",
+        "Charging": "Available SuspendedEV SuspendedEVSE Finishing Unavailable Faulted",
+        "SuspendedEV": "Available Charging SuspendedEVSE Finishing Unavailable Faulted",
+        "SuspendedEVSE": "Available Charging SuspendedEV Finishing Unavailable Faulted",
+        "Finishing": "Available Preparing Unavailable Faulted",
+        "Reserved": "Available Preparing Unavailable Faulted",
+        "Unavailable": "Available Preparing Charging SuspendedEV SuspendedEVSE Faulted",
+        "Faulted": "Available Preparing Charging SuspendedEV SuspendedEVSE Finishing Reserved Unavailable",
+    }.items()
+}
+"""The matrix of §4.9, for connectors: from a status to those that may follow it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One StatusNotification to be sent."""

@@ -1,7 +1,8 @@
 """What is checked before a set of charts may run: one entry, small named rules.
 
-`check` reads a folder and applies every rule; `charger check` and `charger run` both call it. A rule is a
-function from the set and the vocabulary to findings; it never stops another one.
+`check` reads a folder and applies the rules; `charger check` and `charger run` both call it. A rule is a
+function from the set and the vocabulary to findings. What is written comes first: behaviour is judged when
+every word is understood, since a misspelt guard would only make other transitions look wrong.
 """
 
 from __future__ import annotations
@@ -10,7 +11,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from charger.statechart import checks_behaviour, checks_names
+from charger.statechart import (
+    checks_behaviour,
+    checks_calls,
+    checks_guards,
+    checks_names,
+    checks_safety,
+    checks_status,
+    checks_values,
+)
 from charger.statechart.findings import Finding, tidy
 from charger.statechart.model import ChartSet
 from charger.statechart.reader import read_set
@@ -21,7 +30,14 @@ Rule = Callable[[ChartSet, Vocabulary], Iterator[Finding]]
 _NEED_EVERY_CHART = ("unknown-state", "unknown-tag", "unknown-signal", "unheard-signal", "call-without-owner")
 _NEED_EVERY_SCOPE = ("wrong-scope", "call-without-owner")
 
-RULES: tuple[Rule, ...] = (*checks_names.RULES, *checks_behaviour.RULES)
+WORDS: tuple[Rule, ...] = (*checks_names.RULES, *checks_values.RULES)
+BEHAVIOUR: tuple[Rule, ...] = (
+    *checks_calls.RULES,
+    *checks_guards.RULES,
+    *checks_behaviour.RULES,
+    *checks_safety.RULES,
+    *checks_status.RULES,
+)
 
 
 @dataclass(frozen=True)
@@ -57,8 +73,9 @@ def check(
     """
     charts, findings = read_set(folder, shown_as)
     vocabulary = vocabulary_of(charts)
-    for rule in RULES:
-        findings.extend(rule(charts, vocabulary))
+    for rules in (WORDS, BEHAVIOUR):
+        if rules is WORDS or not any(finding.severity == "error" for finding in findings):
+            findings.extend(finding for rule in rules for finding in rule(charts, vocabulary))
     held_back = _held_back(charts)
     findings = [finding for finding in findings if finding.rule not in held_back]
     return Checked(charts, vocabulary, tidy(findings))

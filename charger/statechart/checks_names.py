@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from charger.statechart import model
 from charger.statechart.evaluate import Evaluator
+from charger.statechart.expressions import seconds
 from charger.statechart.findings import Finding, Mark, closest, nearest
 from charger.statechart.model import Chart, ChartSet
 from charger.statechart.words import Field, Scope, Vocabulary
@@ -68,7 +69,7 @@ def signals(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
 
 
 def actions(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
-    """unknown-action, unknown-argument, missing-argument, unknown-word, wrong-scope."""
+    """unknown-action, unknown-argument, missing-argument, unknown-word, unknown-status, wrong-scope."""
     for chart in charts.charts.values():
         for use in model.uses(chart):
             if use.raises:
@@ -78,6 +79,8 @@ def actions(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
                 yield _unknown("action", use.mark, f"no action '{use.name}'", use.name, vocabulary.actions)
                 continue
             yield from _arguments(use, word.arguments, word.open_arguments)
+            if word.by_status:
+                yield from _by_status(chart, use, word.arguments, vocabulary)
             if word.scope is Scope.CONNECTOR and "station" in chart.scopes:
                 message = f"'{use.name}' is done at a connector, and this is a chart of the station"
                 yield Finding(use.mark, "wrong-scope", message)
@@ -98,17 +101,36 @@ def _arguments(
 ) -> Iterator[Finding]:
     name = use.name
     for (key, value), mark in zip(use.arguments, use.argument_marks, strict=True):
-        field = declared.get(key)
-        if field is None and open_arguments is None:
+        field = declared.get(key, open_arguments)
+        if field is None:
             yield _unknown("argument", mark, f"'{name}' takes no argument '{key}'", key, declared)
-        elif field and field.words and isinstance(value, model.Const):
-            word = str(value.value)
-            if word not in field.words:
-                message = f"'{word}' cannot be the {key} of '{name}'"
-                yield _unknown("word", value.mark, message, word, field.words)
+        elif isinstance(value, model.Const):
+            for word, known in _wrong_words(str(value.value), field):
+                message = f"'{word}' cannot be {'in ' if field.phrase else ''}the {key} of '{name}'"
+                yield _unknown("word", value.mark, message, word, known)
     for key, field in declared.items():
         if field.required and key not in dict(use.arguments):
             yield Finding(use.mark, "missing-argument", f"'{name}' needs the argument '{key}'")
+
+
+def _wrong_words(text: str, field: Field) -> Iterator[tuple[str, frozenset[str]]]:
+    """What may not stand there, and what might instead."""
+    if field.words and text not in field.words:
+        yield text, field.words
+    for place, word in enumerate(text.split() if field.phrase else ()):
+        known = field.phrase[place] if place < len(field.phrase) else frozenset()
+        if not (word in known or (not known and place < len(field.phrase) and seconds(word))):
+            yield word, known
+
+
+def _by_status(
+    chart: Chart, use: model.Use, declared: Mapping[str, Field], vocabulary: Vocabulary
+) -> Iterator[Finding]:
+    for (key, _), mark in zip(use.arguments, use.argument_marks, strict=True):
+        for scope in chart.scopes if key not in declared else ():
+            known = vocabulary.statuses.get(Scope(scope), ())
+            if key not in known:
+                yield _unknown("status", mark, f"the {scope} has no status '{key}'", key, known)
 
 
 def facts(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:

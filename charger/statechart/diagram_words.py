@@ -6,14 +6,11 @@ are those of the YAML, so that what is seen can be searched for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from charger.statechart import model
 from charger.statechart.diagram_sheet import Run
-
-_PLAIN = re.compile(r"[\w.:+-]+\Z")
-"""What is seen to be one value without quotes."""
+from charger.statechart.wording import value_text
 
 
 def number(state: model.State, one: model.Transition) -> tuple[Run, ...]:
@@ -84,48 +81,3 @@ def reply_text(reply: model.Reply) -> str:
     arguments = f"({_arguments(reply.arguments)})" if reply.arguments else ""
     words = {"later": "later", "error": f"error {reply.name}"}.get(reply.kind, reply.name + arguments)
     return f"{reply.pays}: {words}" if reply.pays else words
-
-
-def value_text(value: model.Value) -> str:
-    """A value as it is written in a chart."""
-    match value:
-        case model.Const(value=None):
-            return "none"
-        case model.Const(value=bool(truth)):
-            return str(truth).lower()
-        case model.Const(value=const):
-            text = str(const)
-            return text if _PLAIN.match(text) else f"'{text}'"
-        case model.EventField(name=name):
-            return f"event.{name}"
-        case model.Here():
-            return "here"
-        case model.In(how=how, ref=ref, at=at):
-            return f"{how}({ref}, {value_text(at)})" if at else f"{how}({ref})"
-        case model.Tries(state=state):
-            return f"tries({state})"
-        case model.Between(start=start, end=end):
-            clock = (f"{minutes // 60:02}:{minutes % 60:02}" for minutes in (start, end))
-            return f"clock.between({', '.join(clock)})"
-        case _:
-            return value.name
-
-
-def expression_text(expr: model.Expr) -> str:
-    """A condition as it is written in a chart."""
-    match expr:
-        case model.And(parts=parts):
-            return " and ".join(_bracketed(part, model.Or) for part in parts)
-        case model.Or(parts=parts):
-            return " or ".join(map(expression_text, parts))
-        case model.Not(part=part):
-            return f"not {_bracketed(part, (model.And, model.Or))}"
-        case model.Compare(left=left, operator=operator, right=right):
-            return f"{value_text(left)} {operator} {value_text(right)}"
-        case _:
-            return value_text(expr)
-
-
-def _bracketed(expr: model.Expr, weaker: type | tuple[type, ...]) -> str:
-    text = expression_text(expr)
-    return f"({text})" if isinstance(expr, weaker) else text

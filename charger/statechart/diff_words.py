@@ -12,10 +12,11 @@ from difflib import SequenceMatcher
 
 from charger.statechart import model
 from charger.statechart.diagram_chart import scope_text
-from charger.statechart.diagram_words import acts, expression_text, reply_text, use_text, value_text
+from charger.statechart.diagram_words import acts, reply_text, use_text
 from charger.statechart.diff import Fact, SetDiff, place_of
 from charger.statechart.findings import Mark
 from charger.statechart.meaning import Meaning, named
+from charger.statechart.wording import expression_text, value_text
 
 EVERYWHERE = "everywhere"
 """What the chart itself is called, where a state would be named."""

@@ -297,6 +297,10 @@ class Chart:
             current = self.states[current].parent
         return tuple(reversed(path))
 
+    def inside(self, name: str) -> tuple[str, ...]:
+        """The leaves inside a state; of a leaf: itself; of the root: all."""
+        return tuple(leaf for leaf in self.leaves if not name or name in self.path(leaf))
+
     def lineage(self, name: str) -> Iterator[State]:
         """The state, the states around it, the root: the order in which transitions are tried."""
         for ancestor in reversed(self.path(name)):
@@ -315,6 +319,19 @@ class Chart:
         """Every transition, in the order of the file."""
         for state in self.states.values():
             yield from state.transitions
+
+    def kept(self, transition: Transition) -> frozenset[str]:
+        """The states that a transition neither leaves nor enters: those around both its ends."""
+        source, target = self.path(transition.source), self.path(transition.target or "")
+        if transition.target != transition.source and set(source) <= set(target):
+            return frozenset(source)
+        return frozenset(source[:-1]) & frozenset(target[:-1])
+
+    def entered(self, transition: Transition) -> tuple[State, ...]:
+        """The states that a transition enters, from the outermost."""
+        kept = self.kept(transition)
+        path = self.path(self.initial_leaf(transition.target or ""))
+        return tuple(self.states[name] for name in path if name not in kept)
 
     def initial_leaf(self, name: str = "") -> str:
         """Where entering a state ends up."""

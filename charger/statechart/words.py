@@ -33,6 +33,8 @@ class Field:
     words: frozenset[str] = frozenset()
     """What a ``word`` may be; empty: not enumerated."""
     required: bool = True
+    phrase: tuple[frozenset[str], ...] = ()
+    """A text of so many words at most, each one of its set; an empty set is for a duration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,10 @@ class EventWord:
     """Changes the facts that the event reports; runs before any chart hears of it."""
     replies: frozenset[str] | None = None
     """For a CALL: the statuses its answer may have (empty: the answer has none). None: no answer is owed."""
+    makes: Mapping[str, bool | None] = field(default_factory=dict)
+    """Facts that the report changes: to what, or None where that depends."""
+    promises: frozenset[str] = frozenset()
+    """Of these actions one has to follow some time; to a CALL when it was answered with Accepted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +80,20 @@ class ActionWord:
     arguments: Mapping[str, Field] = field(default_factory=dict)
     open_arguments: Field | None = None
     """The type of arguments with free names (``light.follow: {Available: green}``); None: none."""
+    by_status: bool = False
+    """Whether the free names are statuses."""
     answers: tuple[str, ...] = ()
     """Events of which exactly one follows, some time later."""
     correlated: bool = False
     """Whether an answer is for the acting chart alone (an OCPP call), or heard by everyone (a contactor)."""
+    makes: Mapping[str, bool | None] = field(default_factory=dict)
+    """Facts that it changes, as far as checks need to know: to what, or None where that depends."""
+    steers: str = ""
+    """What it sets, wholly (`contactor`): the next action that steers the same undoes it."""
+    watches: tuple[str, ...] = ()
+    """Events that no state may ignore from this action until another one steers the same."""
+    lost: str = ""
+    """The event that says that what was done and confirmed is so no longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +116,7 @@ class KeyWord:
     name: str
     description: str
     type: Type
-    words: frozenset[str] = frozenset()
+    least: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +132,10 @@ class Vocabulary:
     """``read_key(world, name)`` gives the value of a configuration key, typed."""
     statuses: Mapping[Scope, tuple[str, ...]] = field(default_factory=dict)
     """The statuses of the station and of a connector."""
+    follows: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Status → those that may come next; one that is not in here may be followed by any."""
+    watches: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Event → the statuses in which no state may ignore it."""
     errors: frozenset[str] = frozenset()
     """Codes that ``reply: {error: …}`` may name."""
     subjects: frozenset[str] = frozenset()

@@ -9,8 +9,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from charger import ports
-from charger.functions.configuration import KEYS, setting_key
+from charger.functions.configuration import KEYS, Key, setting_key
 from charger.functions.situation import Situation
+from charger.functions.status import FOLLOWS
 from charger.statechart.event import Event
 from charger.statechart.model import ChartSet, Pin
 from charger.statechart.words import (
@@ -29,6 +30,13 @@ _CONNECTOR_STATUSES = (
     *("Available", "Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing", "Reserved"),
     *("Unavailable", "Faulted"),
 )
+_WELL = frozenset({*_STATION_STATUSES, *_CONNECTOR_STATUSES} - {"Faulted"})
+_WATCHES = {
+    "fault.raised": _WELL,
+    "emergency.pressed": _WELL,
+    "cable.unplugged": frozenset({"Preparing", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing"}),
+}
+"""What no state may ignore while it shows one of these (A9 to H9, B1 to F1 of OCPP 1.6 §4.9)."""
 ERROR_CODES = frozenset(
     {
         *("NotImplemented", "NotSupported", "InternalError", "ProtocolError", "SecurityError"),
@@ -47,11 +55,10 @@ def build(chart_set: ChartSet | None = None) -> Vocabulary:
     facts = {name: word for part in parts for name, word in part.facts.items()}
     actions = {name: word for part in parts for name, word in part.actions.items()}
     answers = {name: word for part in parts for name, word in part.answers.items()}
-    keys = {key.name: KeyWord(key.name, key.description, _TYPES[key.type]) for key in KEYS.values()}
+    keys = {key.name: _key_word(key) for key in KEYS.values()}
     if chart_set:
         for name, default in chart_set.settings.items():
-            key = setting_key(name, default)
-            keys[name] = KeyWord(name, key.description, _TYPES[key.type])
+            keys[name] = _key_word(setting_key(name, default))
         for pin in chart_set.inputs.values():
             facts[pin.name] = _input_fact(pin)
             for value in (True, False):
@@ -68,9 +75,16 @@ def build(chart_set: ChartSet | None = None) -> Vocabulary:
         keys=keys,
         read_key=_read_key,
         statuses={Scope.STATION: _STATION_STATUSES, Scope.CONNECTOR: _CONNECTOR_STATUSES},
+        follows=FOLLOWS,
+        watches=_WATCHES,
         errors=ERROR_CODES,
         subjects=frozenset(name.partition(".")[0] for name in names) | {"clock"},
     )
+
+
+def _key_word(key: Key) -> KeyWord:
+    # A key that is not offered reads as nothing (0), whatever its lowest value.
+    return KeyWord(key.name, key.description, _TYPES[key.type], min(key.low, 0))
 
 
 def _read_key(at: Situation, name: str) -> Any:
@@ -103,6 +117,7 @@ def _output_actions(pin: Pin) -> list[ActionWord]:
         def perform(at: Situation, here: int, _event: Event) -> None:
             at.send(ports.SwitchOutput(pin.name, _number(pin, here), state))
 
-        return ActionWord(f"{pin.name}.{state}", f"Output: {pin.description}", perform, Scope(pin.scope))
+        name, text = f"{pin.name}.{state}", f"Output: {pin.description}"
+        return ActionWord(name, text, perform, Scope(pin.scope), steers=pin.name)
 
     return [action(state) for state in states]

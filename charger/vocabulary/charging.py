@@ -303,6 +303,7 @@ WORDS.event(
         CONNECTOR,
         _refused,
     ),
+    makes={"transaction.valid": None, "transaction.energy_since_refused": None},
     status=one_of("Blocked", "Expired", "Invalid", "ConcurrentTx"),
 )
 WORDS.event("queue.answered", "The Central System took the message that was sent.", STATION, _answered)
@@ -388,7 +389,7 @@ def session_forget(at: Situation, here: int, _event: Event) -> None:
     at.connectors[here].tag = at.connectors[here].parent = None
 
 
-@WORDS.action("transaction.begin")
+@WORDS.action("transaction.begin", makes={"transaction.open": True, "transaction.ending": False})
 def transaction_begin(at: Situation, here: int, _event: Event) -> None:
     """Put a transaction on record, and its StartTransaction into the queue."""
     connector = at.connectors[here]
@@ -423,7 +424,9 @@ def transaction_note(at: Situation, here: int, _event: Event) -> None:
     at.note(here)
 
 
-@WORDS.action("transaction.ending", reason=one_of(*REASONS), tag=OPTIONAL_TEXT)
+@WORDS.action(
+    "transaction.ending", makes={"transaction.ending": None}, reason=one_of(*REASONS), tag=OPTIONAL_TEXT
+)
 def transaction_mark(at: Situation, here: int, _event: Event, *, reason: str, tag: str | None = None) -> None:
     """Mark its end; the first reason stays. A tag is that of whoever presented it to stop."""
     running = at.transactions.on(here)
@@ -431,7 +434,7 @@ def transaction_mark(at: Situation, here: int, _event: Event, *, reason: str, ta
         at.transactions.put(replace(running, ending=reason, stop_tag=tag))
 
 
-@WORDS.action("transaction.close")
+@WORDS.action("transaction.close", makes={"transaction.open": False, "transaction.ending": False})
 def transaction_close(at: Situation, here: int, _event: Event) -> None:
     """Put its StopTransaction into the queue, and take it off the record."""
     running = at.transactions.on(here)

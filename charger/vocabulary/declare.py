@@ -64,13 +64,19 @@ class Words:
         answers: tuple[str, ...] = (),
         correlated: bool = False,
         open_arguments: Field | None = None,
+        by_status: bool = False,
+        makes: Mapping[str, bool | None] | None = None,
+        steers: str = "",
+        watches: tuple[str, ...] = (),
+        lost: str = "",
         **arguments: Field,
     ) -> Callable[[Perform], Perform]:
         """Declare an action."""
 
         def declare(perform: Perform) -> Perform:
             self.actions[name] = ActionWord(
-                name, _line(perform), perform, scope, arguments, open_arguments, answers, correlated
+                *(name, _line(perform), perform, scope, arguments, open_arguments, by_status, answers),
+                *(correlated, makes or {}, steers, watches, lost),
             )
             return perform
 
@@ -83,10 +89,16 @@ class Words:
         scope: Scope = STATION,
         report: Report | None = None,
         replies: frozenset[str] | None = None,
+        *,
+        makes: Mapping[str, bool | None] | None = None,
+        promises: frozenset[str] = frozenset(),
         **fields: Field,
     ) -> None:
         """Declare an event."""
-        self.events[name] = EventWord(name, description, scope, fields, report, replies)
+        self.events[name] = EventWord(
+            *(name, description, scope, fields, report, replies),
+            *(makes or {}, promises),
+        )
 
     def answer(self, name: str, *calls: str, **arguments: Field) -> Callable[[Any], Any]:
         """Declare an answer made by the program."""

@@ -9,6 +9,7 @@ from charger.functions.metering import Reading
 from charger.functions.situation import Situation
 from charger.functions.status import WARNINGS
 from charger.statechart.event import Event
+from charger.statechart.words import Field
 from charger.vocabulary.declare import BOTH, CONNECTOR, OPTIONAL_TEXT, STATION, TEXT, Report, Words, one_of
 
 WORDS = Words()
@@ -21,6 +22,11 @@ ERRORS = (
 """errorCode of StatusNotification (OCPP 1.6 §7.6)."""
 ERROR = one_of(*ERRORS)
 FAULT = one_of(*(error for error in ERRORS if error not in WARNINGS and error != "NoError"))
+_COLOURS = frozenset(
+    {"off", "red", "orange", "yellow", "green", "cyan", "blue", "purple", "magenta", "white"}
+)
+LOOK = Field("text", phrase=(_COLOURS, frozenset({"blinking", "breathing", "flashing"}), frozenset()))
+"""`colour [pattern [period]]` of a lamp."""
 
 
 # -- reports -------------------------------------------------------------------------------------------
@@ -95,31 +101,66 @@ def _sampled(at: Situation, event: Event) -> None:
     )
 
 
+FAULT_FACTS = ("fault.present", "interlocks.hold", "station.faulty")
+"""What faults and the emergency stop change."""
+_PERHAPS = {**dict.fromkeys(FAULT_FACTS), "lock.is_faulty": None}
+
 _event = WORDS.event
 _event(
-    "cable.plugged", "A plug came into our socket, or the fixed cable into a car.", CONNECTOR, _cable(True)
+    *("cable.plugged", "A plug came into our socket, or the fixed cable into a car."),
+    *(CONNECTOR, _cable(True)),
+    makes={"cable.present": True},
 )
-_event("cable.unplugged", "The plug left our socket, or the fixed cable the car.", CONNECTOR, _cable(False))
-_event("ev.unplugged", "The cable left the car; the plug is still in our socket.", CONNECTOR, _ev(False))
-_event("ev.ready", "The car asks for energy (control pilot state C or D).", CONNECTOR, _ev(True))
-_event("ev.paused", "The car asks for no energy (control pilot state B).", CONNECTOR, _ev(False))
-_event("contactor.closed", "The mirror contact says closed.", CONNECTOR, _contactor_closed)
-_event("contactor.opened", "The mirror contact says open.", CONNECTOR, _contactor_opened)
-_event("lock.engaged", "The plug is locked in.", CONNECTOR, _lock_engaged)
-_event("lock.released", "The plug is free.", CONNECTOR, _lock_released)
+_event(
+    *("cable.unplugged", "The plug left our socket, or the fixed cable the car.", CONNECTOR, _cable(False)),
+    makes={"cable.present": False, "ev.asks": False},
+)
+_event(
+    *("ev.unplugged", "The cable left the car; the plug is still in our socket.", CONNECTOR, _ev(False)),
+    makes={"ev.asks": False},
+)
+_event(
+    *("ev.ready", "The car asks for energy (control pilot state C or D).", CONNECTOR, _ev(True)),
+    makes={"ev.asks": True},
+)
+_event(
+    *("ev.paused", "The car asks for no energy (control pilot state B).", CONNECTOR, _ev(False)),
+    makes={"ev.asks": False},
+)
+_event(
+    *("contactor.closed", "The mirror contact says closed.", CONNECTOR, _contactor_closed),
+    makes={"contactor.is_closed": True},
+)
+_event(
+    *("contactor.opened", "The mirror contact says open.", CONNECTOR, _contactor_opened),
+    makes={"contactor.is_closed": False},
+)
+_event(*("lock.engaged", "The plug is locked in.", CONNECTOR, _lock_engaged), makes={"lock.is_engaged": True})
+_event(*("lock.released", "The plug is free.", CONNECTOR, _lock_released), makes={"lock.is_engaged": False})
 _event("lock.failed", "The lock did not move.", CONNECTOR)
-_event("emergency.pressed", "The emergency stop is pressed.", STATION, _emergency(True))
-_event("emergency.released", "The emergency stop is pulled out again.", STATION, _emergency(False))
+_event(
+    *("emergency.pressed", "The emergency stop is pressed.", STATION, _emergency(True)),
+    makes={"fault.present": True, "interlocks.hold": False, "station.faulty": True},
+)
+_event(
+    *("emergency.released", "The emergency stop is pulled out again.", STATION, _emergency(False)),
+    makes=dict.fromkeys(FAULT_FACTS),
+)
 _event(
     *("fault.raised", "Something is wrong, here or with the station.", BOTH, _fault_raised),
+    makes=_PERHAPS,
     error=ERROR,
     info=OPTIONAL_TEXT,
 )
 _event(
     *("fault.cleared", "It is well again; without `error`: everything is.", BOTH, _fault_cleared),
+    makes=_PERHAPS,
     error=one_of(*ERRORS, required=False),
 )
-_event("meter.sampled", "The meter said something new.", CONNECTOR, _sampled)
+_event(
+    *("meter.sampled", "The meter said something new.", CONNECTOR, _sampled),
+    makes={"transaction.energy_since_refused": None},
+)
 
 
 # -- facts ---------------------------------------------------------------------------------------------
@@ -200,25 +241,31 @@ def offer_changed(at: Situation, here: int, event: Event) -> bool:
 # -- actions -------------------------------------------------------------------------------------------
 
 
-@WORDS.action("contactor.close", answers=("contactor.closed",))
+@WORDS.action(
+    "contactor.close",
+    answers=("contactor.closed",),
+    steers="contactor",
+    watches=("fault.raised", "emergency.pressed", "cable.unplugged"),
+    lost="contactor.opened",
+)
 def contactor_close(at: Situation, here: int, _event: Event) -> None:
     """Energise the coil; how long to wait for the mirror contact is the chart's business."""
     at.send(ports.CloseContactor(here))
 
 
-@WORDS.action("contactor.open")
+@WORDS.action("contactor.open", steers="contactor")
 def contactor_open(at: Situation, here: int, _event: Event) -> None:
     """De-energise the coil."""
     at.send(ports.OpenContactor(here))
 
 
-@WORDS.action("lock.engage", answers=("lock.engaged", "lock.failed"))
+@WORDS.action("lock.engage", answers=("lock.engaged", "lock.failed"), steers="lock", lost="lock.released")
 def lock_engage(at: Situation, here: int, _event: Event) -> None:
     """Lock the plug in."""
     at.send(ports.EngageLock(here))
 
 
-@WORDS.action("lock.release", answers=("lock.released", "lock.failed"))
+@WORDS.action("lock.release", answers=("lock.released", "lock.failed"), steers="lock")
 def lock_release(at: Situation, here: int, _event: Event) -> None:
     """Unlock the plug."""
     at.send(ports.ReleaseLock(here))
@@ -231,25 +278,25 @@ def _offer(at: Situation, here: int, amps: float | None) -> None:
     at.send(ports.OfferCurrent(here, amps))
 
 
-@WORDS.action("pilot.offer")
+@WORDS.action("pilot.offer", steers="pilot")
 def pilot_offer(at: Situation, here: int, event: Event) -> None:
     """Offer `offer.amps` by PWM (IEC 61851-1: the car may draw)."""
     _offer(at, here, offer_amps(at, here, event))
 
 
-@WORDS.action("pilot.withdraw")
+@WORDS.action("pilot.withdraw", steers="pilot")
 def pilot_withdraw(at: Situation, here: int, _event: Event) -> None:
     """Steady +12 V level: connected, nothing offered; the car stops drawing within 3 s."""
     _offer(at, here, 0.0)
 
 
-@WORDS.action("pilot.refuse")
+@WORDS.action("pilot.refuse", steers="pilot")
 def pilot_refuse(at: Situation, here: int, _event: Event) -> None:
     """State F, steady -12 V: this outlet is not available."""
     _offer(at, here, None)
 
 
-@WORDS.action("fault.raise", BOTH, error=FAULT, info=OPTIONAL_TEXT)
+@WORDS.action("fault.raise", BOTH, makes=_PERHAPS, error=FAULT, info=OPTIONAL_TEXT)
 def fault_raise(at: Situation, here: int, event: Event, *, error: str, info: str = "") -> None:
     """Latch a fault: it stays, over restarts too, until it is cleared."""
     at.records.put("fault", f"{here}/{error}", info)
@@ -257,14 +304,14 @@ def fault_raise(at: Situation, here: int, event: Event, *, error: str, info: str
     at.charts.post(Event("fault.raised", here, fields, moment=event.moment))
 
 
-@WORDS.action("fault.clear", BOTH, error=FAULT)
+@WORDS.action("fault.clear", BOTH, makes=_PERHAPS, error=FAULT)
 def fault_clear(at: Situation, here: int, event: Event, *, error: str) -> None:
     """Clear a latched fault."""
     if at.records.get("fault", f"{here}/{error}") is not None:
         at.charts.post(Event("fault.cleared", here, {"error": error}, moment=event.moment))
 
 
-@WORDS.action("light.follow", open_arguments=TEXT)
+@WORDS.action("light.follow", open_arguments=LOOK, by_status=True, steers="lamp")
 def light_follow(at: Situation, here: int, _event: Event, **looks: str) -> None:
     """The lamp follows the status: `Status: colour [pattern [period]]`."""
     connector = at.connectors[here]
@@ -272,14 +319,14 @@ def light_follow(at: Situation, here: int, _event: Event, **looks: str) -> None:
     at.show(here, looks.get(at.charts.status(here), "off"))
 
 
-@WORDS.action("light.show", look=TEXT)
+@WORDS.action("light.show", steers="lamp", look=LOOK)
 def light_show(at: Situation, here: int, _event: Event, *, look: str) -> None:
     """The lamp shows this until something else is said: `colour [pattern [period]]`."""
     at.connectors[here].looks = {}
     at.show(here, look)
 
 
-@WORDS.action("panel.show", STATION, text=TEXT)
+@WORDS.action("panel.show", STATION, steers="display", text=TEXT)
 def panel_show(at: Situation, _here: int, _event: Event, *, text: str) -> None:
     """One line for the person in front of the station; an empty one clears it."""
     if at.display != text:

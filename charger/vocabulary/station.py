@@ -14,7 +14,7 @@ from charger.functions.status import Notice
 from charger.statechart import timing
 from charger.statechart.evaluate import MINUTE_OF_DAY
 from charger.statechart.event import Event
-from charger.statechart.words import Field
+from charger.statechart.words import EventWord, Field
 from charger.vocabulary.declare import (
     BOTH,
     CONNECTOR,
@@ -63,7 +63,10 @@ WORDS.event("link.opened", "The WebSocket to the Central System is open.")
 WORDS.event("link.refused", "It could not be opened.", reason=OPTIONAL_TEXT)
 WORDS.event("link.lost", "It is closed, or no pong came.", STATION, _link_lost, reason=OPTIONAL_TEXT)
 WORDS.event("link.settings_changed", "URL, password or security profile are others now.")
-WORDS.event("station.stopping", "The program is told to end.", STATION, _stopping)
+WORDS.event(
+    *("station.stopping", "The program is told to end.", STATION, _stopping),
+    promises=frozenset({"station.end"}),
+)
 WORDS.event(
     *("restart.refused", "A new program could not start: what it reads is wrong.", STATION, _restart_refused),
     reason=OPTIONAL_TEXT,
@@ -93,7 +96,7 @@ def minute_of_day(at: Situation, _here: int, _event: Event) -> int:
     return timing.minute_of_day(at.time)
 
 
-@WORDS.action("link.connect", STATION, answers=("link.opened", "link.refused"))
+@WORDS.action("link.connect", STATION, answers=("link.opened", "link.refused"), lost="link.lost")
 def link_connect(at: Situation, _here: int, _event: Event) -> None:
     """Open the WebSocket."""
     at.send(ports.Connect())
@@ -129,13 +132,13 @@ def registration_take_interval(at: Situation, _here: int, event: Event) -> None:
         at.charts.key_written(key.name)
 
 
-@WORDS.action("ocpp.ignore_calls", STATION)
+@WORDS.action("ocpp.ignore_calls", STATION, steers="calls")
 def ocpp_ignore_calls(at: Situation, _here: int, _event: Event) -> None:
     """From now on the Central System's calls are not answered (registration Rejected, §4.2)."""
     at.ignoring_calls = True
 
 
-@WORDS.action("ocpp.answer_calls", STATION)
+@WORDS.action("ocpp.answer_calls", STATION, steers="calls")
 def ocpp_answer_calls(at: Situation, _here: int, _event: Event) -> None:
     """They are answered again."""
     at.ignoring_calls = False
@@ -319,7 +322,12 @@ def availability_inoperative(at: Situation, here: int, _event: Event) -> bool:
     return at.inoperative(here)
 
 
-@WORDS.action("availability.set", BOTH, type=one_of("Inoperative", "Operative"))
+@WORDS.action(
+    "availability.set",
+    BOTH,
+    makes={"availability.inoperative": None},
+    type=one_of("Inoperative", "Operative"),
+)
 def availability_set(at: Situation, here: int, _event: Event, **given: str) -> None:
     """Keep what ChangeAvailability said; Operative for the station is Operative for all its connectors."""
     inoperative = given["type"] == "Inoperative"
@@ -455,16 +463,16 @@ _CALL = {
     ),
 }
 
-for _name, (_replies, _description, _fields) in _CALL.items():
-    WORDS.event(
-        f"ocpp.{_name}",
-        _description,
-        BOTH,
-        None,
-        _replies,
-        **{field.rstrip("?"): Field(required=not field.endswith("?")) for field in _fields.split()},
-    )
-WORDS.event("ocpp.Reset", "Restart (§5.14).", BOTH, None, ACCEPT, type=one_of("Hard", "Soft"))
+for _name, (_replies, _description, _written) in _CALL.items():
+    _fields = {field.rstrip("?"): Field(required=not field.endswith("?")) for field in _written.split()}
+    # What names no connector and no transaction never reaches a connector's chart (Station._addressed).
+    _scope = BOTH if {"connectorId", "transactionId"} & set(_fields) else STATION
+    WORDS.events[f"ocpp.{_name}"] = EventWord(f"ocpp.{_name}", _description, _scope, _fields, None, _replies)
+WORDS.event(
+    *("ocpp.Reset", "Restart (§5.14).", STATION, None, ACCEPT),
+    promises=frozenset({"station.restart", "station.end"}),
+    type=one_of("Hard", "Soft"),
+)
 WORDS.event(
     *("ocpp.TriggerMessage", "Send a message now (§5.17).", BOTH, None),
     frozenset({"Accepted", "Rejected", "NotImplemented"}),

@@ -13,13 +13,19 @@ import pytest
 from chart_kit import SHIPPED, shipped_copy
 
 from charger.statechart import checks
+from charger.statechart.checks_reference import WHY
 from charger.statechart.findings import Finding, Mark, as_text
 from charger.vocabulary import build
 
 HERE = Path(__file__).parent
+RULES = Path(checks.__file__).parent
 EXAMPLES = sorted(path for path in (HERE / "err").iterdir() if path.is_dir())
 CORRECT = sorted(path for path in (HERE / "ok").iterdir() if path.is_dir())
-SOURCES = ("source", "reader", "checks_names", "checks_behaviour")
+SOURCES = (
+    "source",
+    "reader",
+    *(path.stem for path in RULES.glob("checks_*.py") if "reference" not in path.stem),
+)
 NAMED_BY_A_VARIABLE = {"unknown-guard"}
 """Rules whose name is put together at run time."""
 
@@ -59,6 +65,14 @@ def test_every_rule_has_an_example_and_every_example_a_rule() -> None:
     rest = re.sub(r'_unknown\(\s*"[a-z-]+"', "", text)
     rules = set(re.findall(r'"([a-z]+(?:-[a-z]+)+)"', rest)) | {f"unknown-{kind}" for kind in kinds}
     assert rules | NAMED_BY_A_VARIABLE == {folder.name for folder in EXAMPLES}
+
+
+def test_every_rule_has_a_reason_and_every_reason_a_rule() -> None:
+    """And a section in docs/checks.md, which is made of these."""
+    reasons = [rule for group in WHY.values() for rule in group]
+    assert sorted(reasons) == [folder.name for folder in EXAMPLES]
+    page = (HERE.parents[1] / "docs" / "checks.md").read_text(encoding="utf-8")
+    assert re.findall(r"^### (.*)$", page, re.MULTILINE) == reasons
 
 
 @pytest.mark.parametrize("folder", CORRECT, ids=lambda folder: folder.name)

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from charger.statechart import diagram, diagram_draw, model, reader
 from charger.statechart.diagram_chart import FAN_IN, chart_sheet
 from charger.statechart.diagram_sheet import LOOKS, Run, wrap
-from charger.statechart.diagram_words import arrow, number, transition, value_text
+from charger.statechart.diagram_words import arrow, number, transition
+from charger.statechart.wording import value_text
 from charger.statechart.words import EventWord, Vocabulary
 
 SHIPPED = Path(__file__).parents[2] / "charts"

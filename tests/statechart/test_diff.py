@@ -7,11 +7,11 @@ import pytest
 from chart_kit import HERE, SHIPPED, read_charts
 
 from charger.statechart import model, reader
-from charger.statechart.diagram_words import expression_text
 from charger.statechart.diff import compare
 from charger.statechart.diff_report import NOTHING, as_json, as_markdown, as_text
 from charger.statechart.expressions import parse_guard
 from charger.statechart.findings import Mark
+from charger.statechart.wording import expression_text
 
 GATE = """
     chart: gate

@@ -9,7 +9,7 @@ from chart_kit import read_charts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from charger.statechart import checks_behaviour, model
+from charger.statechart import checks_guards, model
 from charger.statechart.evaluate import Evaluator, Scene
 from charger.statechart.event import Event
 from charger.statechart.expressions import parse_guard
@@ -90,7 +90,7 @@ def goes_round(charts: ChartSet) -> bool:
 )
 def test_a_loop_is_found_if_and_only_if_there_is_one(edges: list[tuple[str, str | None, str]]) -> None:
     charts = chart_of(edges)
-    assert bool(list(checks_behaviour.loops(charts, VOCABULARY))) == goes_round(charts)
+    assert bool(list(checks_guards.loops(charts, VOCABULARY))) == goes_round(charts)
 
 
 HEAD = """\
@@ -103,7 +103,7 @@ states: """
 
 def loops_in(folder: Path, states: str) -> list[str]:
     charts = read_charts(folder, {"a": HEAD + states})
-    return [finding.message for finding in checks_behaviour.loops(charts, Vocabulary())]
+    return [finding.message for finding in checks_guards.loops(charts, Vocabulary())]
 
 
 def test_the_loop_is_told_from_state_to_state(tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_the_number_of_conditions_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_a_search_without_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks_behaviour, "MOST_LOOKS", 3)
+    monkeypatch.setattr(checks_guards, "MOST_LOOKS", 3)
     guard = " and ".join(f"is.c{number}" for number in range(10))
     assert loops_in(tmp_path, f"{{A: {{always: {{guard: {guard}, target: B}}}}, B: {{always: A}}}}") == []
 
@@ -154,5 +154,5 @@ def test_a_transition_to_nowhere_is_not_followed() -> None:
         "B": State(AT, "B", transitions=(Transition(AT, "always", "", AT, "B", target="X"),)),
     }
     charts = ChartSet(AT, "", {"random": Chart(AT, "random", ("station",), "", broken)})
-    assert list(checks_behaviour.loops(charts, VOCABULARY)) == []
+    assert list(checks_guards.loops(charts, VOCABULARY)) == []
     assert isinstance(chart, model.Chart)
