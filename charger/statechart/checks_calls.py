@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from charger.statechart import model
 from charger.statechart.findings import Finding
-from charger.statechart.logic import Logic, Where, situation
+from charger.statechart.logic import Logic, Where
 from charger.statechart.model import Chart, ChartSet
 from charger.statechart.words import Scope, Vocabulary
 
@@ -68,21 +68,30 @@ def _without_owner(charts: ChartSet, scope: str, missing: list[str]) -> Iterator
 
 def _answered_everywhere(logic: Logic, chart: Chart, call: str) -> Iterator[Finding]:
     key = f"on {call}" if any(t.key == f"on {call}" for t in chart.transitions()) else "on ocpp.*"
+    silent: dict[tuple[int, ...], list[str]] = {}
     for leaf in chart.leaves:
-        silent = False
         candidates = chart.candidates(leaf, key)
-        for transition in candidates:
-            if transition.reply is None or transition.reply.pays:
-                message = f"{call} is not answered by this transition: add `reply`"
-                yield Finding(transition.mark, "call-unanswered", message)
-                silent = True
+        mute = [t for t in candidates if t.reply is None or t.reply.pays]
+        for transition in mute:
+            message = f"{call} is not answered by this transition: add `reply`"
+            yield Finding(transition.mark, "call-unanswered", message)
         where = Where(chart, (leaf,), next(iter(candidates), None))
-        found = None if silent else logic.uncovered(where, candidates)
-        if found is not None and logic.rests(chart, leaf):
-            when = situation(found, where)
-            message = f"in '{leaf}' {call} stays unanswered{f' when {when}' if when else ''}: "
-            message += "end with a transition without a guard" if candidates else "add it"
-            yield Finding(chart.states[leaf].mark, "call-unanswered", message)
+        if not mute and logic.uncovered(where, candidates) is not None and logic.rests(chart, leaf):
+            silent.setdefault(tuple(map(id, candidates)), []).append(leaf)
+    for leaves in silent.values():
+        yield _unanswered(logic, chart, call, key, leaves)
+
+
+def _unanswered(logic: Logic, chart: Chart, call: str, key: str, leaves: list[str]) -> Finding:
+    """One for all leaves that have the same transitions to answer with."""
+    candidates = chart.candidates(leaves[0], key)
+    others = f" and {len(leaves) - 1} more" if leaves[1:] else ""
+    if not candidates:
+        message = f"{call} stays unanswered in '{leaves[0]}'{others}: add it"
+        return Finding(chart.states[leaves[0]].mark, "call-unanswered", message)
+    when = logic.situation(Where(chart, (leaves[0],), candidates[0]), candidates)
+    message = f"{call} stays unanswered in '{leaves[0]}'{others} when {when}: end with one that has no guard"
+    return Finding(candidates[-1].mark, "call-unanswered", message)
 
 
 def misplaced(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
@@ -178,11 +187,9 @@ def _unheard(logic: Logic, chart: Chart, name: str, answer: str) -> str | None:
         return ""
     timers = [t for state in chart.lineage(name) for t in state.transitions if t.kind == "after"]
     where = Where(chart, chart.inside(name), hearing[0])
-    found = None if timers else logic.uncovered(where, hearing)
-    if found is None:
+    if timers or logic.uncovered(where, hearing) is None:
         return None
-    when = situation(found, where)
-    return f" when {when}" if when else ""
+    return f" when {logic.situation(where, hearing)}"
 
 
 def unasked(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
@@ -207,6 +214,7 @@ def unasked(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
 
 def kept_promises(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
     """promise-not-kept: what was accepted (a Reset) is some time done, whatever happens in between."""
+    promising = {word.name for word in vocabulary.events.values() if word.promises}
     for chart in charts.charts.values():
         for transition in chart.transitions():
             word = vocabulary.events.get(transition.trigger) if transition.kind == "on" else None
@@ -215,20 +223,20 @@ def kept_promises(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]
             reply = transition.reply
             if word.replies is not None and (reply is None or reply.name != "Accepted"):
                 continue
-            stuck = _stuck(chart, transition, word.promises)
+            stuck = _stuck(chart, transition, word.promises, promising)
             if stuck is not None:
                 doing = " or ".join(f"'{name}'" for name in sorted(word.promises))
                 message = f"{word.name} is taken on here, and nothing performs {doing}{stuck}"
                 yield Finding(transition.mark, "promise-not-kept", message)
 
 
-def _stuck(chart: Chart, taken: model.Transition, wanted: frozenset[str]) -> str | None:
+def _stuck(chart: Chart, taken: model.Transition, wanted: frozenset[str], promising: set[str]) -> str | None:
     """Where no way leads on to one of these actions; None when it is performed in the end."""
     if wanted & {use.name for use in taken.actions}:
         return None
     if taken.target is None:
         return ""
-    kept = _kept(chart, wanted)
+    kept = _kept(chart, wanted, promising)
     todo, seen = [chart.initial_leaf(taken.target)] if taken.target in chart.states else [], set()
     while todo:
         leaf = todo.pop()
@@ -246,8 +254,8 @@ def _stuck(chart: Chart, taken: model.Transition, wanted: frozenset[str]) -> str
     return None
 
 
-def _kept(chart: Chart, wanted: frozenset[str]) -> set[str]:
-    """Leaves from which some way leads to one of these actions, or that perform it on entry."""
+def _kept(chart: Chart, wanted: frozenset[str], promising: set[str]) -> set[str]:
+    """Leaves from which some way, but a new promise, leads to one of these actions, or that perform it."""
     kept = {
         leaf
         for leaf in chart.leaves
@@ -259,8 +267,11 @@ def _kept(chart: Chart, wanted: frozenset[str]) -> set[str]:
             for leaf in chart.leaves
             for state in chart.lineage(leaf)
             for t in state.transitions
-            if wanted & {use.name for use in t.actions}
-            or (t.target in chart.states and chart.initial_leaf(t.target or "") in kept)
+            if t.trigger not in promising
+            and (
+                wanted & {use.name for use in t.actions}
+                or (t.target in chart.states and chart.initial_leaf(t.target or "") in kept)
+            )
         }
         if more <= kept:
             return kept

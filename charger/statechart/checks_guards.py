@@ -115,7 +115,8 @@ def _beaten(logic: Logic, chart: Chart, transition: Transition, resting: set[str
         if not earlier or _free(logic, where, earlier, wanted):
             return None
         if logic.find(where, wanted) is not None:
-            winners += _fewest(logic, where, earlier, wanted)
+            fewest = _fewest(logic, where, earlier, wanted)
+            winners += [one for one in fewest if all(one is not other for other in winners)]
     if not winners:
         return None  # its guard is never true, which is another finding
     return Finding(transition.mark, "never-taken", f"never taken: {_why(transition, winners)}")
@@ -143,7 +144,7 @@ def _why(beaten: Transition, winners: Sequence[Transition]) -> str:
     )
     if any(winner.source != beaten.source for winner in winners):
         own = "" if any(winner.guard for winner in winners) else ", without a guard"
-        return f"every state inside answers '{beaten.trigger or 'always'}' itself{own} (line {numbers})"
+        return f"every state inside answers '{beaten.trigger or 'always'}' itself{own}"
     if len(winners) > 1:
         return f"whenever it could be, one of those at lines {numbers} is, and they come first"
     (winner,) = winners

@@ -99,6 +99,18 @@ class Logic:
             parts.append((transition.guard, False))
         return self.find(where, parts)
 
+    def situation(self, where: Where, transitions: Iterable[Transition]) -> str:
+        """A situation in which none of these is taken, as a guard would ask for it."""
+        parts = [(t.guard, False) for t in transitions if t.guard is not None]
+        search = self.search(where, [expr for expr, _ in parts])
+        found = self.find(where, parts) or {}
+        return " and ".join(
+            search.asked(variable, value)
+            for variable, value in found.items()
+            if variable.kind != "here"
+            and variable != Variable("leaf", where.chart.name if where.chart else "")
+        )
+
     def rests(self, chart: Chart, leaf: str) -> bool:
         """Whether a chart may stay in a leaf: no ``always`` leads out of it in every situation."""
         return self.uncovered(Where(chart, (leaf,)), chart.candidates(leaf, "always")) is not None
@@ -319,6 +331,33 @@ class Search:
                 term = self._term(value)
                 return known.get(term, term) if isinstance(term, Variable) else term
 
+    def asked(self, variable: Variable, value: Any) -> str:
+        """How a guard would ask whether a variable has this value."""
+        name = variable.name
+        match variable:
+            case Variable(kind="leaf", place=place):
+                return self._asked_leaf(name, place, value)
+            case Variable(kind="field"):
+                name = f"event.{name}"
+            case Variable(kind="tries" | "first" as how):
+                name = f"{how}({name})"
+            case _:
+                pass
+        if isinstance(value, bool):
+            return name if value else f"not {name}"
+        other = isinstance(value, str) and value.startswith(OTHER)
+        return f"{name} is {OTHER}" if other else f"{name} == {value_text(model.Const(_NOWHERE, value))}"
+
+    def _asked_leaf(self, name: str, place: str, leaf: str | None) -> str:
+        answers = {
+            written: leaf in leaves
+            for written, part in self._refs.items()
+            for other, leaves, _ in self._logic.places(part.ref, self._where.chart)
+            if other == name and part.how == "in" and (value_text(part.at) if part.at else "") == place
+        }
+        inside = [written for written, answer in answers.items() if answer]
+        return inside[0] if inside else " and ".join(f"not {written}" for written in answers)
+
     def _inside(self, part: model.In, known: Values) -> bool | Variable:
         if part.at and self._value(part.at, known) is None:
             return False
@@ -396,33 +435,3 @@ def points(
         between = (low + step * (number + 1) for number in range(several))
         found += [low, *(number for number in between if number < high)]
     return [number for number in found if least is None or number >= least]
-
-
-# -- in words ------------------------------------------------------------------------------------------
-
-
-def situation(found: Values, where: Where) -> str:
-    """Values as a guard would ask for them; empty when any will do."""
-    own = where.chart.name if where.chart else ""
-    asked = (item for item in found.items() if item[0] != Variable("leaf", own) and item[0].kind != "here")
-    return " and ".join(_asked(variable, value) for variable, value in asked)
-
-
-def _asked(variable: Variable, value: Any) -> str:
-    name = {"field": f"event.{variable.name}", "tries": f"tries({variable.name})"}.get(
-        variable.kind, variable.name
-    )
-    match variable, value:
-        case Variable(kind="leaf", place=place), None:
-            return f"{place} is no connector"
-        case Variable(kind="leaf", place=place), _:
-            return f"in({variable.name}.{value}{', ' * bool(place)}{place})"
-        case Variable(kind="first"), _:
-            name = f"first({variable.name})"
-        case _, bool(truth):
-            return name if truth else f"not {name}"
-        case _:
-            pass
-    if isinstance(value, str) and value.startswith(OTHER):
-        return f"{name} is {OTHER}"
-    return f"{name} == {value_text(model.Const(_NOWHERE, value))}"

@@ -25,7 +25,7 @@ from charger.vocabulary.declare import (
     Words,
     one_of,
 )
-from charger.vocabulary.hardware import ERROR
+from charger.vocabulary.hardware import ERROR, FAULT_FACTS
 
 WORDS = Words()
 
@@ -71,8 +71,13 @@ WORDS.event(
     *("restart.refused", "A new program could not start: what it reads is wrong.", STATION, _restart_refused),
     reason=OPTIONAL_TEXT,
 )
-WORDS.event("storage.failed", "The disk takes nothing; nothing is acknowledged.", STATION, _storage(True))
-WORDS.event("storage.recovered", "It does again.", STATION, _storage(False))
+WORDS.event(
+    *("storage.failed", "The disk takes nothing; nothing is acknowledged.", STATION, _storage(True)),
+    makes={"fault.present": True, "interlocks.hold": False, "station.faulty": True},
+)
+WORDS.event(
+    *("storage.recovered", "It does again.", STATION, _storage(False)), makes=dict.fromkeys(FAULT_FACTS)
+)
 WORDS.event(
     "status.changed", "The status of a connector, or of the station, is another one.", BOTH, status=TEXT
 )

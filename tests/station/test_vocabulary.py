@@ -398,3 +398,63 @@ def test_a_word_that_nobody_declared_is_refused(folder: Path, edit: Edit) -> Non
 def test_the_shipped_charts_are_without_findings() -> None:
     """Not even a warning."""
     assert not checked().findings
+
+
+# -- what the checks are told about words ---------------------------------------------------------------
+
+
+def _true_facts(rig: Rig, connector: int) -> dict[str, Any]:
+    facts = rig.charts.vocabulary.facts.items()
+    kept = {
+        name: word for name, word in facts if word.type == "bool" and not name.startswith(("tag.", "card."))
+    }
+    here = {name: 0 if word.scope is Scope.STATION else connector for name, word in kept.items()}
+    return {name: word.read(rig.facts, here[name], Event("x")) for name, word in kept.items()}
+
+
+@pytest.mark.parametrize("before", [(), ("cable.plugged", "ev.ready", "lock.engaged", "contactor.closed")])
+@pytest.mark.parametrize("name", sorted(name for name, word in build().events.items() if word.report))
+def test_an_event_makes_of_the_facts_what_it_says_it_does(name: str, before: tuple[str, ...]) -> None:
+    """What the checks rely on (`EventWord.makes`): no fact is something else, and no other one changes."""
+    rig = Rig(1, start=False)
+    words = build().events
+    fields = {"error": "GroundFailure", "status": "Invalid", "energy": 5, "power": 0}
+    for event in before:
+        words[event].report(rig.facts, Event(event, 1, fields))  # type: ignore[misc]
+    old = _true_facts(rig, 1)
+    words[name].report(rig.facts, Event(name, 1, fields))  # type: ignore[misc]
+    new = _true_facts(rig, 1)
+    makes = words[name].makes
+    assert {fact: new[fact] for fact, value in makes.items() if value is not None} == {
+        fact: value for fact, value in makes.items() if value is not None
+    }
+    accounted = {fact for word in words.values() for fact in word.makes}
+    assert {fact for fact in accounted & set(new) if new[fact] != old[fact]} <= set(makes)
+
+
+@pytest.mark.parametrize("open_before", [False, True])
+@pytest.mark.parametrize("name", ["transaction.begin", "transaction.close"])
+def test_an_action_makes_of_the_facts_what_it_says_it_does(name: str, *, open_before: bool) -> None:
+    rig = Rig(1)
+    actions = build().actions
+    if open_before:
+        actions["transaction.begin"].perform(rig.facts, 1, Event("x"))
+    actions[name].perform(rig.facts, 1, Event("x"))
+    new = _true_facts(rig, 1)
+    assert {fact: new[fact] for fact in actions[name].makes} == actions[name].makes
+
+
+def test_words_that_name_words_name_existing_ones() -> None:
+    words = build()
+    named = {event for action in words.actions.values() for event in (*action.watches, *action.answers)}
+    named |= {action.lost for action in words.actions.values() if action.lost} | set(words.watches)
+    assert named <= set(words.events)
+    assert {name for event in words.events.values() for name in event.promises} <= set(words.actions)
+    assert {fact for word in (*words.events.values(), *words.actions.values()) for fact in word.makes} <= set(
+        words.facts
+    )
+    assert (
+        set(words.follows)
+        == set(words.statuses[Scope.CONNECTOR])
+        >= {status for later in words.follows.values() for status in later}
+    )
