@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from charger.statechart import model
-from charger.statechart.findings import Finding, nearest
+from charger.statechart.findings import Finding
 from charger.statechart.model import Chart, ChartSet, Transition, Use
 from charger.statechart.wording import value_text
 from charger.statechart.words import Vocabulary
@@ -14,10 +14,6 @@ from charger.statechart.words import Vocabulary
 def ways(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
     """unreachable-state, no-way-out, timer-may-be-off, final-left: every state is entered, and left."""
     for chart in charts.charts.values():
-        if not chart.leaves or any(t.target not in chart.states for t in chart.transitions() if t.target):
-            continue
-        if any(state.initial and state.initial not in state.children for state in chart.states.values()):
-            continue
         reached = _reached(chart)
         homes = {invariant.home for invariant in chart.invariants}
         for leaf in chart.leaves:
@@ -54,15 +50,6 @@ def _reached(chart: Chart) -> set[str]:
     return reached
 
 
-def home_states(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
-    """unknown-target: `home` names a state of its chart."""
-    for chart in charts.charts.values():
-        for invariant in chart.invariants:
-            if invariant.home and invariant.home not in chart.states:
-                hint = nearest(invariant.home, (name for name in chart.states if name))
-                yield Finding(invariant.mark, "unknown-target", f"no state '{invariant.home}'{hint}")
-
-
 # -- timers --------------------------------------------------------------------------------------------
 
 
@@ -86,7 +73,7 @@ def _never_cancelled(chart: Chart, state: model.State, vocabulary: Vocabulary) -
         for leaf in inside
         for one in chart.lineage(leaf)
         for t in one.transitions
-        if t.kind != "after" and t.target in chart.states and state.name not in chart.kept(t)
+        if t.kind != "after" and t.target and state.name not in chart.kept(t)
     ]
     if state.children and not leaving:
         return f"nothing else leads out of '{state.name}', so this runs out whatever happens inside"
@@ -115,7 +102,7 @@ def undone(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
             yield from _undone(state.exit, (), vocabulary)
         for transition in chart.transitions():
             # What a state does on entry may be refined by a state inside it; what a transition does may not.
-            entered = chart.entered(transition) if transition.target in chart.states else ()
+            entered = chart.entered(transition) if transition.target else ()
             yield from _undone(
                 transition.actions, [use for state in entered for use in state.entry], vocabulary
             )
@@ -191,8 +178,8 @@ def _back_to(chart: Chart, start: Asked, vocabulary: Vocabulary) -> list[tuple[A
 def _taken(chart: Chart, leaf: str, taken: Transition, vocabulary: Vocabulary) -> tuple[str, tuple[Use, ...]]:
     """Where a transition surely ends, `always` included, and what is done on the way."""
     uses, seen = taken.actions, set[str]()
-    while taken.target in chart.states:
-        leaf = chart.initial_leaf(taken.target or "")
+    while taken.target:
+        leaf = chart.initial_leaf(taken.target)
         uses = (*uses, *(use for state in chart.entered(taken) for use in state.entry))
         following = _sure(chart, leaf, "always", vocabulary)
         if not following or leaf in seen:
@@ -225,5 +212,5 @@ def _about_the_event(guard: model.Expr, vocabulary: Vocabulary) -> bool:
 
 
 RULES: tuple[Callable[[ChartSet, Vocabulary], Iterator[Finding]], ...] = (
-    *(ways, home_states, timers, undone, command_loops),
+    *(ways, timers, undone, command_loops),
 )

@@ -105,19 +105,16 @@ def misplaced(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
                 yield Finding(transition.trigger_mark, "call-elsewhere", message)
 
 
-def debts(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
+def debts(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
     """debt-unpaid, debt-without-state: `reply: later` goes to a state, and every way out of it pays."""
-    calls = vocabulary.calls()
     for chart in charts.charts.values():
         for transition in chart.transitions():
             if transition.reply is None or transition.reply.kind != "later" or transition.reply.pays:
                 continue
-            if transition.trigger not in calls:
-                continue
             if transition.target is None:
                 message = "`reply: later` goes to a state that owes the answer: add `target`"
                 yield Finding(transition.reply.mark, "debt-without-state", message)
-            elif transition.target in chart.states:
+            else:
                 yield from _unpaid(chart, transition.trigger, transition.target)
 
 
@@ -149,8 +146,8 @@ def strange_payments(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Findi
         owing: set[str] = set()
         for transition in chart.transitions():
             reply = transition.reply
-            if reply and reply.kind == "later" and not reply.pays and transition.target in chart.states:
-                owing.update(chart.inside(transition.target or ""))
+            if reply and reply.kind == "later" and not reply.pays and transition.target:
+                owing.update(chart.inside(transition.target))
         for transition in chart.transitions():
             reply = transition.reply
             if reply and reply.pays in calls and owing.isdisjoint(chart.inside(transition.source)):
@@ -237,7 +234,7 @@ def _stuck(chart: Chart, taken: model.Transition, wanted: frozenset[str], promis
     if taken.target is None:
         return ""
     kept = _kept(chart, wanted, promising)
-    todo, seen = [chart.initial_leaf(taken.target)] if taken.target in chart.states else [], set()
+    todo, seen = [chart.initial_leaf(taken.target)] if taken.target else [], set()
     while todo:
         leaf = todo.pop()
         if leaf in seen or wanted & {use.name for one in chart.lineage(leaf) for use in one.entry}:
@@ -246,10 +243,10 @@ def _stuck(chart: Chart, taken: model.Transition, wanted: frozenset[str], promis
         if leaf not in kept:
             return f" in '{leaf}' or after it"
         todo += [
-            chart.initial_leaf(t.target or "")
+            chart.initial_leaf(t.target)
             for state in chart.lineage(leaf)
             for t in state.transitions
-            if t.target in chart.states and not wanted & {use.name for use in t.actions}
+            if t.target and not wanted & {use.name for use in t.actions}
         ]
     return None
 
@@ -270,7 +267,7 @@ def _kept(chart: Chart, wanted: frozenset[str], promising: set[str]) -> set[str]
             if t.trigger not in promising
             and (
                 wanted & {use.name for use in t.actions}
-                or (t.target in chart.states and chart.initial_leaf(t.target or "") in kept)
+                or (t.target and chart.initial_leaf(t.target) in kept)
             )
         }
         if more <= kept:

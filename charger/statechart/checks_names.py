@@ -16,7 +16,7 @@ _TIMED = ("key", "time")
 
 
 def targets(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
-    """unknown-target: `target` and `initial` name states of the chart; `initial` one directly inside."""
+    """unknown-target: `target`, `initial` and `home` name states; `initial` one directly inside."""
     for chart in charts.charts.values():
         for transition in chart.transitions():
             if transition.target is not None and transition.target not in chart.states:
@@ -29,6 +29,10 @@ def targets(charts: ChartSet, _vocabulary: Vocabulary) -> Iterator[Finding]:
                 mark = state.initial_mark or state.mark
                 message = f"`initial` names a state directly inside; '{state.initial}' is none"
                 yield _unknown("target", mark, message, state.initial, state.children)
+        for invariant in chart.invariants:
+            if invariant.home and invariant.home not in chart.states:
+                message = f"no state '{invariant.home}'"
+                yield _unknown("target", invariant.mark, message, invariant.home, chart.states)
 
 
 def events(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:

@@ -83,14 +83,14 @@ def loss_ignored(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
                 lost = vocabulary.events.get(word.lost) if word else None
                 if word is None or lost is None:
                     continue
-                confirmed = [
-                    t
+                confirmed = {
+                    chart.initial_leaf(t.target): None
                     for leaf in chart.inside(state.name)
                     for one in chart.lineage(leaf)
                     for t in one.transitions
-                    if t.key == f"on {word.answers[0]}" and t.target in chart.states
-                ]
-                for leaf in {chart.initial_leaf(t.target or ""): None for t in confirmed}:
+                    if t.key == f"on {word.answers[0]}" and t.target
+                }
+                for leaf in confirmed:
                     if logic.rests(chart, leaf) and not _reacts(logic, chart, leaf, {lost.name: lost.makes}):
                         message = (
                             f"'{leaf}' does not notice '{lost.name}': what '{use.name}' did may come undone"
@@ -113,7 +113,7 @@ def _told(charts: ChartSet, vocabulary: Vocabulary, chart: Chart, event: str) ->
         for use in transition.actions:
             if use.raises:
                 told[use.name] = {}
-            elif use.name in vocabulary.actions:
+            else:
                 makes = vocabulary.actions[use.name].makes
                 told[event] |= {fact: value for fact, value in makes.items() if fact not in by_events}
     return told
@@ -146,8 +146,13 @@ def _comes_true(
 
 def _asks_next(chart: Chart, leaf: str, fine: set[str]) -> bool:
     """A state with nothing but `always` waits for something else; the states after it may react."""
-    ways = [t for state in chart.lineage(leaf) for t in state.transitions if t.target in chart.states]
-    return bool(ways) and all(t.kind == "always" and chart.initial_leaf(t.target or "") in fine for t in ways)
+    after = {
+        chart.initial_leaf(t.target) if t.kind == "always" else None
+        for state in chart.lineage(leaf)
+        for t in state.transitions
+        if t.target
+    }
+    return bool(after) and after <= fine
 
 
 def _hears(chart: Chart, event: str, vocabulary: Vocabulary) -> bool:
@@ -182,9 +187,9 @@ def _in_force(chart: Chart, action: ActionWord, vocabulary: Vocabulary) -> list[
     found: set[str] = set()
     todo = []
     for transition in chart.transitions():
-        if transition.target in chart.states:
+        if transition.target:
             if steering(_done(chart, transition)) == action.name:
-                todo.append(chart.initial_leaf(transition.target or ""))
+                todo.append(chart.initial_leaf(transition.target))
         elif steering(transition.actions) == action.name:
             todo += chart.inside(transition.source)
     while todo:
@@ -193,10 +198,10 @@ def _in_force(chart: Chart, action: ActionWord, vocabulary: Vocabulary) -> list[
             continue
         found.add(leaf)
         todo += [
-            chart.initial_leaf(transition.target or "")
+            chart.initial_leaf(transition.target)
             for state in chart.lineage(leaf)
             for transition in state.transitions
-            if transition.target in chart.states and steering(_done(chart, transition)) in (None, action.name)
+            if transition.target and steering(_done(chart, transition)) in (None, action.name)
         ]
     return [leaf for leaf in chart.leaves if leaf in found]
 

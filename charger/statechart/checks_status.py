@@ -31,8 +31,8 @@ def shown(chart: Chart) -> dict[str, frozenset[str]]:
         changed = False
         for leaf in chart.leaves:
             for transition in (t for state in chart.lineage(leaf) for t in state.transitions):
-                if transition.target in chart.states:
-                    ended = chart.initial_leaf(transition.target or "")
+                if transition.target:
+                    ended = chart.initial_leaf(transition.target)
                     if own[ended] is None and not found[leaf] <= found[ended]:
                         found[ended] |= found[leaf]
                         changed = True
@@ -193,14 +193,11 @@ class _Steps:
         """Whether what a guard asks is as it was when the chart came to rest."""
         if trigger.kind != "on":
             return trigger.kind != "always"  # a timer changes nothing
-        guard = self._guards.get(id(always))
-        if guard is None:
-            return False
         same = self._accounted - self._changed_with(trigger)
         plain = (model.And, model.Or, model.Not)
         return all(
             isinstance(part, plain) or (isinstance(part, model.Name) and part.name in same)
-            for part in model.parts(guard)
+            for part in model.parts(self._guards[id(always)])
         )
 
     def _changed_with(self, trigger: Transition) -> set[str]:
@@ -239,7 +236,7 @@ class _Steps:
         found: dict[str, Transition] = {}
         for state in self.chart.lineage(leaf):
             for transition in state.transitions:
-                if transition.target in self.chart.states or any(self._changes(transition.actions)):
+                if transition.target or any(self._changes(transition.actions)):
                     found.setdefault(transition.key, transition)
         return list(found.values())
 
@@ -280,10 +277,10 @@ class _Steps:
         known: Values,
         taken: Transition,
     ) -> Iterator[_End]:
-        if transition.target not in self.chart.states:
+        if not transition.target:
             yield self._rest(path, self._after(known, transition.actions), taken)
             return
-        leaf = self.chart.initial_leaf(transition.target or "")
+        leaf = self.chart.initial_leaf(transition.target)
         if leaf not in path[1:]:  # going round is another rule's business
             entered = (use for state in self.chart.entered(transition) for use in state.entry)
             known = self._after(known, (*transition.actions, *entered))

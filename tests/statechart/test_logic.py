@@ -152,6 +152,8 @@ def test_what_excludes_each_other_never_holds(logic: Logic, text: str) -> None:
         "first(empty) == none",
         "event.x != none and event.x != 'a' and event.x != 1",
         "busy and in(Free)",
+        "in(Free) == true and 1 == 1",
+        "is.a == in(Free)",
         "tries(Locked) >= 3",
     ],
 )
