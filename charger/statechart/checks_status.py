@@ -128,8 +128,8 @@ class _Steps:
         self._facts = self._only_by_charts()
         elsewhere = (other for other in charts.charts.values() if other is not chart)
         self._elsewhere = {
-            change for other in elsewhere for use in model.uses(other) for change in self._changes([use])
-        }
+            tuple(self._changes([use])) for other in elsewhere for use in model.uses(other)
+        } - {()}
         """What other charts may do to them at any moment."""
         self._accounted = {fact for word in vocabulary.events.values() for fact in word.makes} | {
             fact for word in vocabulary.actions.values() for fact in word.makes
@@ -167,8 +167,8 @@ class _Steps:
 
     def changed_elsewhere(self, facts: Facts) -> Iterator[Facts]:
         """The facts after an action of another chart."""
-        for variable, value in self._elsewhere:
-            yield frozenset((one, value if one == variable else known) for one, known in facts)
+        for changes in self._elsewhere:
+            yield frozenset({**dict(facts), **dict(changes)}.items())
 
     def of(self, leaf: str, facts: Facts) -> list[_Step]:
         """The ways that a step from a leaf may go, without those that stay in it."""

@@ -322,13 +322,13 @@ def session_holds_cable(at: Situation, here: int, _event: Event) -> bool:
     return bool(at.transactions.last(here).get("held"))
 
 
-@WORDS.action("session.hold_cable")
+@WORDS.action("session.hold_cable", makes={"session.holds_cable": True})
 def session_hold_cable(at: Situation, here: int, _event: Event) -> None:
     """Keep the plug of the last transaction locked in from now on, over restarts too."""
     at.transactions.hold(here, held=True)
 
 
-@WORDS.action("session.release_cable")
+@WORDS.action("session.release_cable", makes={"session.holds_cable": False})
 def session_release_cable(at: Situation, here: int, _event: Event) -> None:
     """Whoever comes may take it."""
     at.transactions.hold(here, held=False)
@@ -434,7 +434,10 @@ def transaction_mark(at: Situation, here: int, _event: Event, *, reason: str, ta
         at.transactions.put(replace(running, ending=reason, stop_tag=tag))
 
 
-@WORDS.action("transaction.close", makes={"transaction.open": False, "transaction.ending": False})
+@WORDS.action(
+    "transaction.close",
+    makes={"transaction.open": False, "transaction.ending": False, "session.holds_cable": False},
+)
 def transaction_close(at: Situation, here: int, _event: Event) -> None:
     """Put its StopTransaction into the queue, and take it off the record."""
     running = at.transactions.on(here)

@@ -692,3 +692,37 @@ def test_who_plugs_in_again_at_once_is_seen_preparing() -> None:
     rig.after(3)
     assert rig.told()[-2:] == ["Finishing", "Preparing"]
     assert rig.state("connector", 1) == "Plugged"
+
+
+def held_and_unavailable() -> Rig:
+    """A plug that is held for its owner, on a connector taken out of operation while it had a fault."""
+    rig = Rig(1)
+    rig.cs.answers["StartTransaction"] = REFUSED
+    rig.plug()
+    rig.swipe()
+    rig.after(10)
+    assert rig.state("connector", 1) == "Held"
+    rig.act("fault", 1, error_code="GroundFailure")
+    rig.call("ChangeAvailability", connectorId=1, type="Inoperative")
+    rig.wires("fault.cleared", 1, error="GroundFailure")
+    rig.after(1)
+    assert rig.status() == "Unavailable"
+    rig.forget()
+    rig.call("ChangeAvailability", connectorId=1, type="Operative")
+    return rig
+
+
+def test_a_plug_still_held_when_it_is_operative_again_reaches_finishing_through_preparing() -> None:
+    """H2, B6: the matrix has no way from Unavailable to Finishing. Found by `forbidden-status`."""
+    rig = held_and_unavailable()
+    rig.after(5)
+    assert rig.told() == ["Preparing", "Finishing"]
+    assert rig.state("connector", 1) == "Held"
+
+
+def test_a_plug_pulled_while_it_is_about_to_be_held_again_is_free() -> None:
+    rig = held_and_unavailable()
+    rig.wires("cable.unplugged", 1)
+    rig.after(5)
+    assert rig.told() == ["Preparing", "Available"]
+    assert not rig.facts.transactions.last(1).get("held")
