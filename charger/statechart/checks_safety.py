@@ -37,7 +37,8 @@ def ignored_in_status(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Find
 
 def _ignoring(logic: Logic, chart: Chart, event: str, needed: Mapping[str, frozenset[str]]) -> Iterator[str]:
     told = _told(logic.charts, logic.vocabulary, chart, event)
-    fine = {leaf for leaf in chart.leaves if not needed[leaf] or _reacts(logic, chart, leaf, told)}
+    fine = {leaf for leaf, watched in needed.items() if not watched}
+    fine.update(leaf for leaf in chart.leaves if _reacts(logic, chart, leaf, told, leaving=True))
     for leaf in chart.leaves:
         if leaf not in fine and logic.rests(chart, leaf) and not _asks_next(chart, leaf, fine):
             yield leaf

@@ -297,7 +297,7 @@ def test_a_reset_may_be_done_on_entry(tmp_path: Path) -> None:
                 - {guard: event.type == Soft, target: Waiting, reply: Accepted}
                 - {target: Going, reply: Accepted}
           Waiting: {on: {queue.failed: Going, queue.answered: Going, ocpp.Reset: {reply: Rejected}}, after: {10s: Going}, entry: [queue.send]}
-          Going: {type: final, on: {ocpp.Reset: {reply: Rejected}}, entry: [station.restart: {reason: SoftReset}]}
+          Going: {on: {ocpp.Reset: {reply: Rejected}, restart.refused: Idle}, entry: [station.restart: {reason: SoftReset}]}
         """
     assert said(tmp_path, "states: {Free: {}}", desk=desk) == []
 

@@ -53,7 +53,7 @@ SEEDS = {
         *(
             "call-unanswered",
             "{guard: may_start",
-            "in 'Available' and 21 more when not in(registration.Accepted)",
+            "more when not in(registration.Accepted)",
         ),
     ),
     "a default answer given a guard": Seed(
@@ -162,16 +162,12 @@ SEEDS = {
         *("never-taken", "reply: Scheduled", "has no guard and comes first"),
     ),
     "two guards swapped, of which one implies the other": Seed(
-        *(
-            "authorization.yaml",
-            "- {guard: one(connector.Available), target: Idle, actions: [raise: {connector.authorized: {connector: first(connector.Available), tag: tag.id}}]}\n      - {guard: any(connector.Available), target: Waiting}",
-            "- {guard: any(connector.Available), target: Waiting}\n      - {guard: one(connector.Available), target: Idle, actions: [raise: {connector.authorized: {connector: first(connector.Available), tag: tag.id}}]}",
-        ),
-        *(
-            "never-taken",
-            "{guard: one(connector.Available)",
-            "whenever its guard holds, so does that of the one at line 65",
-        ),
+        "trigger.yaml",
+        "        - {guard: event.requestedMessage == BootNotification and in(registration.Pending), reply: Accepted, actions: [raise: registration.boot]}\n",
+        "        - {guard: event.requestedMessage == BootNotification, reply: Rejected}\n        - {guard: event.requestedMessage == BootNotification and in(registration.Pending), reply: Accepted, actions: [raise: registration.boot]}\n",
+        "never-taken",
+        "BootNotification and in(registration.Pending)",
+        "whenever its guard holds, so does that of the one at line",
     ),
     "an event in a junction": Seed(
         *("authorization.yaml", "  Deciding:\n", "  Deciding:\n    on: {card.presented: Idle}\n"),
@@ -226,13 +222,13 @@ SEEDS = {
             "'contactor.close' is undone at once by 'contactor.open'",
         ),
     ),
-    "a text that is never seen": Seed(
-        *(
-            "authorization.yaml",
-            "{guard: any(connector.Available), target: Waiting}",
-            "{guard: any(connector.Available), target: Waiting, actions: [panel.show: {text: one moment}]}",
-        ),
-        *("action-undone", "text: one moment}]}", "another 'panel.show'"),
+    "a command that the next state undoes": Seed(
+        "pilot.yaml",
+        "      - {guard: in(refused), target: Refusing}\n",
+        "      - {guard: in(refused), target: Refusing, actions: [pilot.withdraw]}\n",
+        "action-undone",
+        "actions: [pilot.withdraw]",
+        "'pilot.withdraw' is undone at once by 'pilot.refuse'",
     ),
     "a link that is opened again without a pause": Seed(
         *("link.yaml", "link.refused: Waiting", "link.refused: Connecting"),
