@@ -231,7 +231,10 @@ def _knots(edges: Edges) -> list[frozenset[str]]:
 
 
 def _loop_in(logic: Logic, chart: Chart, edges: Edges, knot: frozenset[str]) -> list[str] | None:
-    """A loop for some situation in a knot: nothing but the state of this chart changes on the way."""
+    """A loop for some situation in a knot: nothing but the state of this chart changes on the way.
+
+    It is looked for from the first of its leaves, in the order of their names.
+    """
     guards = {
         id(transition): logic.written_out(transition.guard, chart)
         for leaf in knot
@@ -246,16 +249,17 @@ def _loop_in(logic: Logic, chart: Chart, edges: Edges, knot: frozenset[str]) -> 
         nonlocal looks
         looks -= 1
         leaf = path[-1]
+        here = {**known, own: leaf}
         for transition, target in edges[leaf]:
             guard = guards.get(id(transition))
-            answer = guard is None or search.decide(guard, {**known, own: leaf})
+            answer = guard is None or search.decide(guard, here)
             if isinstance(answer, Variable):
                 decided = ({**known, answer: value} for value in search.values(answer))
                 return next(filter(None, (follow(path, one) for one in decided)), None) if looks > 0 else None
             if answer:
                 if target == path[0]:
                     return path
-                inside = target in knot and target not in path
+                inside = target in knot and target not in path and target > path[0]
                 return follow([*path, target], known) if inside else None
         return None
 

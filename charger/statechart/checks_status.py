@@ -221,9 +221,10 @@ class _Steps:
         self, search: Search, leaf: str, candidates: Sequence[Transition], known: Values
     ) -> Iterator[Values]:
         """What may be known where none of these is taken."""
+        here = {**known, self._own: leaf}
         for position, transition in enumerate(candidates):
             guard = self._guards.get(id(transition))
-            answer = guard is None or search.decide(guard, {**known, self._own: leaf})
+            answer = guard is None or search.decide(guard, here)
             if isinstance(answer, Variable):
                 for value in search.values(answer):
                     yield from self._at_rest(search, leaf, candidates[position:], {**known, answer: value})
@@ -256,9 +257,10 @@ class _Steps:
         taken: Transition | None = None,
     ) -> Iterator[_End]:
         """One for every different answer of the guards that are asked on the way."""
+        here = {**known, self._own: path[-1]}
         for position, transition in enumerate(candidates):
             guard = self._guards.get(id(transition))
-            answer = guard is None or search.decide(guard, {**known, self._own: path[-1]})
+            answer = guard is None or search.decide(guard, here)
             if isinstance(answer, Variable):
                 for value in search.values(answer):
                     decided = {**known, answer: value}
