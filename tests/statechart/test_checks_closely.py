@@ -248,7 +248,7 @@ TOLD = {
           Taken: {on: {cable.unplugged: Free}}
         """,
         [
-            "'cable.present or (ev.asks and offer.amps > 6)' and 'not cable.present' and 'not ev.asks' never hold together"
+            "'cable.present or ev.asks and offer.amps > 6' and 'not cable.present' and 'not ev.asks' never hold together"
         ],
     ),
     "clocks and states compared with numbers": (
