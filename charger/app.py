@@ -28,6 +28,7 @@ from charger.statechart.checks import Checked
 from charger.statechart.event import Event
 from charger.station import Station, Step
 from charger.storage import SqliteStorage
+from charger.trace import Trace, TraceFile, keep
 
 LOG = logging.getLogger(__name__)
 
@@ -40,7 +41,15 @@ FAREWELL = 2.0
 class App:
     """One station as a program."""
 
-    def __init__(self, settings: Settings, checked: Checked) -> None:
+    def __init__(self, settings: Settings, checked: Checked, trace: TraceFile | None = None) -> None:
+        """Set it up.
+
+        Args:
+            settings: the station.
+            checked: its charts.
+            trace: takes every step as it happens.
+        """
+        self._trace = Trace(settings.id, trace)
         self._settings = settings
         self._checked = checked
         self._wake = asyncio.Event()
@@ -71,6 +80,8 @@ class App:
                 self._stepped,
                 self._wake.set,
                 self._obstacle,
+                self._trace,
+                self._keep_trace,
             )
             self._listen_to_signals()
             self._driver.start()
@@ -136,6 +147,7 @@ class App:
             simulated=self._hardware.simulated,
             connectors=len(settings.plans),
             simulate=self._hardware.simulate,
+            trace=self._trace.lines,
         )
         where = settings.panel
         self._panel = Panel(source, host=where.host, port=where.port, token=where.token)
@@ -192,6 +204,13 @@ class App:
             LOG.info("%s: %s", step.event.name, ", ".join(moves))
         if self._panel and self._panel.watched and (step.moves or step.commands):
             self._panel.published(step_as_json(step, times.to_text(self._driver.station.situation.time)))
+
+    def _keep_trace(self) -> None:
+        """After a defect. A disk that does not take it keeps nobody from starting anew."""
+        try:
+            LOG.error("the trace is kept: %s", keep(self._settings.data, self._trace.lines()))
+        except OSError as error:
+            LOG.error("the trace cannot be kept: %s", error.strerror)  # noqa: TRY400 - the defect has its own
 
     def _frame(self, direction: str, text: str) -> None:
         if self._panel:

@@ -74,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run a station")
     _station_argument(run)
     run.add_argument("--quiet", action="store_true", help="say only what is wrong")
+    run.add_argument("--trace", type=Path, metavar="FILE", help="write every step to this file, for `replay`")
     run.set_defaults(command=run_station)
 
     check = commands.add_parser("check", help="check charts, or a station with its charts")
@@ -107,6 +108,18 @@ def _parser() -> argparse.ArgumentParser:
     diff.add_argument("--format", choices=("text", "markdown", "json"), default="text")
     diff.add_argument("--out", type=Path, metavar="DIR", help="also draw every chart that differs")
     diff.set_defaults(command=diff_charts)
+    replay = commands.add_parser("replay", help="run a trace again, on its own charts or on others")
+    replay.add_argument("trace", type=Path, help="a file of GET /trace, of `run --trace`, or of a defect")
+    replay.add_argument("--charts", type=Path, metavar="DIR", help="what would these charts have done?")
+    replay.add_argument("--quiet", action="store_true", help="only the verdict")
+    replay.set_defaults(command=replay_trace)
+
+    why = commands.add_parser("why", help="why a transition of a trace was taken, or was not, guard by guard")
+    why.add_argument("step", metavar="TRACE@N", help="a trace, and the number of a step in `charger replay`")
+    why.add_argument(
+        "chart", nargs="?", metavar="CHART[/CONNECTOR]", help="everything that this one was asked"
+    )
+    why.set_defaults(command=explain_step)
 
     config = commands.add_parser("config", help="show the effective settings and where each came from")
     _station_argument(config)
@@ -191,12 +204,14 @@ def _own_charts(text: str) -> str:
 def run_station(arguments: argparse.Namespace) -> int:
     """`charger run`: checks first, and refuses on errors."""
     from charger.app import App
+    from charger.trace import TraceFile
 
     settings, checked = _load(_station_path(arguments.station))
+    trace = TraceFile(arguments.trace) if arguments.trace else None
     _log(quiet=arguments.quiet)
     if not arguments.quiet:
         print(f"charger {__version__}  {settings.id}  {checked.summary()}, no findings", flush=True)
-    if asyncio.run(App(settings, checked).run()):
+    if asyncio.run(App(settings, checked, trace).run()):
         os.execv(sys.executable, [sys.executable, "-m", "charger", *sys.argv[1:]])  # noqa: S606 - ourselves
     return FINE
 
@@ -293,6 +308,42 @@ def diff_charts(arguments: argparse.Namespace) -> int:
         case _:
             print(diff_report.as_text(diff), *pictures.values(), sep="\n")
     return FINDINGS if diff.facts else FINE
+
+
+def replay_trace(arguments: argparse.Namespace) -> int:
+    """`charger replay`."""
+    from charger.replay import report
+    from charger.statechart.findings import as_text
+    from charger.trace import read
+
+    parts = read(arguments.trace)
+    if arguments.charts:
+        checked = _check(arguments.charts)
+        if checked.errors:
+            print(as_text(checked.findings, checked.charts.sources), file=sys.stderr)
+            raise ChargerError(f"{_count(len(checked.errors), 'error')}: these charts do not run")
+        told = report.with_charts(parts, checked)
+    else:
+        told = report.as_recorded(parts)
+    for line in told.lines[-1:] if arguments.quiet else told.lines:
+        print(line)
+    return FINE if told.same else FINDINGS
+
+
+def explain_step(arguments: argparse.Namespace) -> int:
+    """`charger why`."""
+    from charger.replay import run, why
+    from charger.trace import read
+
+    file, at, number = arguments.step.rpartition("@")
+    if not at or not number.isdigit():
+        raise UsageError(
+            f"'{arguments.step}': write the trace, an @, and the number of a step: trace.jsonl@12"
+        )
+    part, step = why.find(read(Path(file)), int(number))
+    for line in why.why(part, run.charts_of(part), step, arguments.chart):
+        print(line)
+    return FINE
 
 
 def show_config(arguments: argparse.Namespace) -> int:

@@ -18,6 +18,7 @@ from charger.errors import Defect, StorageError, StorageFull
 from charger.ports import Change
 from charger.statechart.event import Event
 from charger.station import Station, Step
+from charger.trace import Trace
 
 LOG = logging.getLogger(__name__)
 
@@ -47,6 +48,8 @@ class Driver:
         clock: the time.
         on_step: told of every step, after its commands were performed.
         wake: told that an event waits; the owner calls `pump` soon.
+        trace: told of every event and what it brought about; left out: one of our own.
+        on_defect: told of a defect, once the trace has it and the contactors are open.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class Driver:
         on_step: Callable[[Step], None] = lambda _step: None,
         wake: Callable[[], None] = lambda: None,
         obstacle: Callable[[], str | None] = lambda: None,
+        trace: Trace | None = None,
+        on_defect: Callable[[], None] = lambda: None,
     ) -> None:
         self._build = build
         self._storage = storage
@@ -67,6 +72,8 @@ class Driver:
         self._on_step = on_step
         self._wake = wake
         self._obstacle = obstacle
+        self._on_defect = on_defect
+        self.trace = trace or Trace()
         self._queue: deque[Event] = deque()
         self._timers: set[str] = set()
         self._held: list[ports.Command] | None = None
@@ -76,8 +83,13 @@ class Driver:
         self.ended = False
         """Whether the station wants the program to end."""
         self._broken: StorageError | None = None
-        self.station = build(storage.load())
+        self.station = self._begin(storage.load())
         self.central = central(self.post)
+
+    def _begin(self, facts: list[Change]) -> Station:
+        station = self._build(facts)
+        self.trace.begin(station, facts)
+        return station
 
     def start(self) -> None:
         """Report the situation of the hardware, then start the charts."""
@@ -110,12 +122,14 @@ class Driver:
         Raises:
             Defect: too many in a short time.
         """
+        event = event.at(self._clock.now())
         try:
-            step = self.station.handle(event.at(self._clock.now()))
+            step = self.station.handle(event)
         except Defect as error:
-            self._recover(error)
+            self._recover(event, error)
             return
         self._perform(step.commands)
+        self.trace.add(event, step)
         self._on_step(step)
 
     # -- commands ----------------------------------------------------------------------------------------
@@ -209,10 +223,12 @@ class Driver:
 
     # -- a defect ----------------------------------------------------------------------------------------
 
-    def _recover(self, error: Defect) -> None:
+    def _recover(self, event: Event, error: Defect) -> None:
         """Fail safe, then begin again with what is on disk. A fault stays to be seen until the next start."""
         self._hardware.make_safe()
         LOG.critical("defect, contactors opened: %s", error, exc_info=error)
+        self.trace.add(event, error)
+        self._on_defect()
         now = self._clock.now().monotonic
         self._defects.append(now)
         if len(self._defects) == MOST_DEFECTS and now - self._defects[0] < DEFECT_WINDOW:
@@ -228,6 +244,6 @@ class Driver:
         self.central.perform(ports.Disconnect())
         self._queue.clear()  # what the link had to say was for the old station
         facts = self._storage.load()
-        self.station = self._build([*facts, *self.station.noted(facts)])
+        self.station = self._begin([*facts, *self.station.noted(facts)])
         self.post(Event("fault.raised", fields={"error": "InternalError", "info": str(error)[:50]}))
         self.start()

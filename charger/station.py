@@ -8,7 +8,6 @@ facts, so that the charts find the world as it is.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -23,9 +22,6 @@ from charger.statechart.ensemble import Ensemble, Moved, Observer
 from charger.statechart.event import Event
 from charger.statechart.model import ChartSet
 from charger.statechart.words import Vocabulary
-
-TRACE_LENGTH = 200
-"""Steps kept in memory, for whoever asks what happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +63,9 @@ class Station:
         self.situation = Situation(identity, plans, records, self.configuration, seed)
         self.ensemble = Ensemble(chart_set, vocabulary, len(plans), self.situation, observer)
         self.situation.charts = self.ensemble
-        self.trace: deque[Step] = deque(maxlen=TRACE_LENGTH)
+        self.chart_set = chart_set
+        self.initial = dict(initial or {})
+        self.seed = seed
         self._vocabulary = vocabulary
         self._started = False
 
@@ -91,9 +89,7 @@ class Station:
         changes = situation.records.take_changes()
         if changes:
             commands.append(ports.Store(changes))
-        step = Step(event, tuple(moves), tuple(sorted(commands, key=_rank)))
-        self.trace.append(step)
-        return step
+        return Step(event, tuple(moves), tuple(sorted(commands, key=_rank)))
 
     def _moves(self, event: Event) -> tuple[Event, list[Moved]]:
         """The event as the charts know it, and what moved."""
@@ -173,6 +169,23 @@ class Station:
             for fact in facts
             if fact.subject == "transaction" and int(fact.key) in situation.connectors
         ]
+
+    # -- checkpoint --------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Everything that is so between two steps, as JSON has it. Cheap: values are shared, not copied."""
+        situation, charts = self.situation.checkpoint(), self.ensemble.checkpoint()
+        return {"started": self._started, "situation": situation, "charts": charts}
+
+    def restore(self, saved: Mapping[str, Any]) -> list[str]:
+        """Go on from a checkpoint that JSON has seen, on a new station with its facts as `stored`.
+
+        With other charts than those of the checkpoint it goes on as well as it can; what is given names the
+        charts that begin anew.
+        """
+        self.situation.restore(saved["situation"])
+        self._started = saved["started"]
+        return self.ensemble.restore(saved["charts"], self.situation.now) if self._started else []
 
     # -- what people see ---------------------------------------------------------------------------------
 

@@ -23,6 +23,12 @@ class Records:
     def __init__(self, stored: Iterable[Change] = ()) -> None:
         self._facts: dict[str, dict[str, Any]] = {}
         self._changed: dict[tuple[str, str], Any] = {}
+        self.restore(stored)
+
+    def restore(self, stored: Iterable[Change]) -> None:
+        """Know these facts and no others; nothing of that is a change."""
+        self._facts.clear()
+        self._changed.clear()
         for change in stored:
             self._facts.setdefault(change.subject, {})[change.key] = change.value
 
@@ -62,6 +68,14 @@ class Records:
         number = int(self.get("sequence", name) or 0) + 1
         self.put("sequence", name, number)
         return number
+
+    def all(self) -> list[Change]:
+        """Every fact, in the order in which they were written."""
+        return [
+            Change(subject, key, value)
+            for subject, facts in self._facts.items()
+            for key, value in facts.items()
+        ]
 
     def take_changes(self) -> tuple[Change, ...]:
         """What was changed since the last call."""

@@ -18,7 +18,7 @@ from charger.functions.authorization import Cache, TagInfo
 from charger.functions.configuration import Configuration
 from charger.functions.delivery import Message, Queue
 from charger.functions.metering import Reading
-from charger.functions.records import Records
+from charger.functions.records import Records, as_fact
 from charger.functions.status import WARNINGS, Notice, Notices, beside
 from charger.functions.transactions import Transaction, Transactions
 from charger.statechart.event import Event, Moment
@@ -162,10 +162,49 @@ class Situation:
         self._midnight: float | None = None
         """Epoch s at which our monotonic clock was 0, once the Central System has told the time."""
         self._random = random.Random(seed)  # noqa: S311 - spreads reconnects, hides nothing
+        self._drawn = 0
         for running in self.transactions.all():
             if running.connector not in self.connectors:  # no chart is there any more to end it
                 reason = running.ending or self.restart_reason
                 self.stop(replace(running, ending=reason), Reading(), running.last_time)
+
+    # -- checkpoint --------------------------------------------------------------------------------------
+
+    def checkpoint(self) -> dict[str, Any]:
+        """All facts between two steps, as JSON has them. Shares values, copies what changes in place."""
+        return {
+            "facts": [[fact.subject, fact.key, fact.value] for fact in self.records.all()],
+            "connectors": {number: _wires(one) for number, one in self.connectors.items()},
+            "inputs": [[name, number, on] for (name, number), on in self.inputs.items()],
+            "notices": {number: _notices(one) for number, one in self.notices.items()},
+            "considered": as_fact(self.considered),
+            "waiting": [as_fact(one) for one in self.waiting],
+            "asked": list(self.asked.items()),
+            "faults": dict(self.faults),
+            "now": [self.now.monotonic, self.now.wall],
+            "midnight": self._midnight,
+            "drawn": self._drawn,
+            **{name: getattr(self, name) for name in _PLAIN},
+        }
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Be what a checkpoint says; on a situation that was built from its facts, and with the same seed."""
+        self.records.restore(ports.Change(*fact) for fact in saved["facts"])
+        for number, connector in self.connectors.items():
+            _restore_wires(connector, saved["connectors"][str(number)])
+            self.notices[number] = _notices_of(saved["notices"][str(number)])
+        self.notices[0] = _notices_of(saved["notices"]["0"])
+        self.inputs = {(name, number): on for name, number, on in saved["inputs"]}
+        self.considered = Considered(**saved["considered"])
+        self.waiting.extend(Considered(**one) for one in saved["waiting"])
+        self.asked = {token: action for token, action in saved["asked"]}  # noqa: C416 - pairs of a list
+        self.faults = dict(saved["faults"])
+        self.now = Moment(*saved["now"])
+        self._midnight = saved["midnight"]
+        for _ in range(saved["drawn"] - self._drawn):
+            self.random()
+        for name in _PLAIN:
+            setattr(self, name, saved[name])
 
     # -- time --------------------------------------------------------------------------------------------
 
@@ -209,6 +248,7 @@ class Situation:
 
     def random(self) -> float:
         """From 0 to 1; the same sequence for the same seed, so that a run can be replayed."""
+        self._drawn += 1
         return self._random.random()
 
     # -- what others command through the ensemble ----------------------------------------------------------
@@ -374,6 +414,39 @@ class Situation:
         if connector.look != look:
             connector.look = look
             self.send(ports.ShowLight(number, look))
+
+
+_PLAIN = (*("emergency", "storage_failed", "interval", "display", "ignoring_calls", "run", "restart_reason"),)
+"""Of a situation: what a checkpoint has as it is."""
+
+
+def _wires(connector: Connector) -> dict[str, Any]:
+    wires = {name: getattr(connector, name) for name in Connector.__slots__ if name != "plan"}
+    return {**wires, "reading": as_fact(connector.reading), "faults": dict(connector.faults)}
+
+
+def _restore_wires(connector: Connector, saved: Mapping[str, Any]) -> None:
+    for name, value in saved.items():
+        setattr(connector, name, value)
+    reading = saved["reading"]
+    phases = {name: tuple(reading[name]) for name in ("currents", "voltages")}
+    connector.reading = Reading(**{**reading, **phases})
+
+
+def _notices(notices: Notices) -> dict[str, Any]:
+    return {
+        "waiting": [as_fact(notice) for notice in notices.waiting],
+        "told": notices.told and as_fact(notices.told),
+        "latest": notices.latest and as_fact(notices.latest),
+        "info": notices.info,
+        "urgent": notices.urgent,
+    }
+
+
+def _notices_of(saved: Mapping[str, Any]) -> Notices:
+    told, latest = (Notice(**saved[name]) if saved[name] else None for name in ("told", "latest"))
+    waiting = [Notice(**notice) for notice in saved["waiting"]]
+    return Notices(waiting, told, saved["info"], latest, saved["urgent"])
 
 
 Report = Callable[[Situation, Event], None]

@@ -12,6 +12,7 @@ import json
 import re
 from contextlib import aclosing
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -186,6 +187,7 @@ class Api:
             Route("/page.js", _static((here / "page.js").read_bytes(), "text/javascript")),
             Route("/status", self.status),
             Route("/events", self.events),
+            Route("/trace", self.trace),
             Route("/diagrams/{name}.svg", self.diagram),
         ]
         if self._source.simulated:
@@ -212,6 +214,14 @@ class Api:
         if request.method == "HEAD":
             return Response(media_type="text/event-stream")
         return EventStream(self._subscribers)
+
+    async def trace(self, _request: Request) -> Response:
+        """Answer with everything that happened lately, for `charger replay`."""
+        # Up to a few megabytes of text: not on the loop.
+        text = await asyncio.to_thread("".join, self._source.trace())
+        time = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        headers = {"content-disposition": f'attachment; filename="trace-{time}.jsonl"'}
+        return Response(text, media_type="application/x-ndjson", headers=headers)
 
     async def diagram(self, request: Request) -> Response:
         """Answer with the picture of one chart."""

@@ -20,7 +20,7 @@ from charger.errors import UsageError
 from charger.panel.stream import Subscribers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from uvicorn import Server
 
@@ -54,6 +54,8 @@ class PanelSource:
     there; an optional member that was not sent is not filled in. The connector is the number in the address,
     0 for a fault of the station as a whole; for `swipe` it is taken out of the body, None if it was not
     there. Raises ValueError with a sentence for people when the act is not possible."""
+    trace: Callable[[], Iterable[str]]
+    """What happened lately, line by line; what is given may be read on another thread."""
 
 
 class Panel:

@@ -9,7 +9,7 @@ come to rest, and a broken invariant, raise: the host fails safe.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol
 
@@ -86,6 +86,29 @@ class Moved(NamedTuple):
     transition: model.Transition | None
 
 
+class _Watched(Machine):
+    """The machine of an instance, and somebody who looks on."""
+
+    def __init__(self, instance: Instance, told: Callable[[Instance, str], None]) -> None:
+        self._instance = instance
+        self._machine = instance.machine
+        self._told = told
+        self.chart = instance.chart
+
+    def hears(self, leaf: str, key: str) -> bool:
+        """See `Machine`."""
+        return self._machine.hears(leaf, key)
+
+    def initial(self) -> Move:
+        """See `Machine`."""
+        return self._machine.initial()
+
+    def step(self, leaf: str, key: str, ask: Asked) -> Move | None:
+        """See `Machine`."""
+        self._told(self._instance, key)
+        return self._machine.step(leaf, key, ask)
+
+
 Observer = Callable[[str, model.Transition, bool | None], None]
 """Told ``(chart, transition, what)``: a guard answered True or False, or a transition taken (None)."""
 
@@ -154,6 +177,11 @@ class Ensemble:
         tries: Counter[str] = Counter()
         scene = Scene(self._host, self.leaves, number, self._event, tries)
         return Instance(machine.chart, machine, number, scene, self._answering(machine.chart, scene), tries)
+
+    def watch(self, told: Callable[[Instance, str], None]) -> None:
+        """From now on tell of every trigger that an instance is offered, before it answers."""
+        for instance in self._instances:
+            instance.machine = _Watched(instance, told)
 
     # -- what others may ask -----------------------------------------------------------------------------
 
@@ -312,6 +340,83 @@ class Ensemble:
             if status != self._reported[number]:
                 self._reported[number] = status
                 self._host.status_changed(number, status, self._event)
+
+    # -- checkpoint --------------------------------------------------------------------------------------
+
+    def due(self) -> dict[str, float]:
+        """The timers that run, and when each is due (monotonic s)."""
+        return {key: timer.due for key, (_, _, timer) in self._timers.items() if timer.due is not None}
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Where every chart is between two steps, as JSON has it."""
+        return {
+            "instances": [
+                [one.chart.name, one.number, one.leaf, one.visit, dict(one.tries)] for one in self._instances
+            ],
+            "statuses": [[number, now, self._reported[number]] for number, now in self._statuses.items()],
+            "timers": {
+                key: {name: getattr(timer, name) for name in _OF_TIMER}
+                for key, (_, _, timer) in self._timers.items()
+            },
+            "debts": [[name, number, call] for (name, number), call in self._debts.items()],
+            "awaited": [
+                [token, one.chart.name, one.number, visit] for token, (one, visit) in self._awaited.items()
+            ],
+            "next_token": self._next_token,
+        }
+
+    def restore(self, saved: Mapping[str, Any], moment: Moment) -> list[str]:
+        """Be where a checkpoint was, on an ensemble that was not started; gives what it cannot be.
+
+        A chart that has no such state, or was not there, begins at its first one. A timer that was not there
+        starts now. With the charts of the checkpoint neither happens.
+        """
+        self._begin(Event("station.started", moment=moment))
+        known = {(name, number): rest for name, number, *rest in saved["instances"]}
+        lost = []
+        for one in self._instances:
+            leaf, visit, tries = known.get((one.chart.name, one.number), ("", 0, {}))
+            if leaf in one.chart.leaves:
+                one.leaf = self.leaves[one.chart.name][one.number] = leaf
+                one.visit = visit
+                one.tries.update(tries)
+            else:
+                lost.append(f"{one.chart.name}{f' {one.number}' if one.number else ''} {leaf}".rstrip())
+        for number, now, reported in saved["statuses"]:
+            self._statuses[number], self._reported[number] = now, reported
+        self._restore_timers(saved["timers"], moment)
+        instances = {(one.chart.name, one.number): one for one in self._instances}
+        for token, name, number, visit in saved["awaited"]:
+            if (name, number) in instances:
+                self._awaited[token] = (instances[name, number], visit)
+        self._debts = {(name, number): call for name, number, call in saved["debts"]}
+        self._next_token = saved["next_token"]
+        for one in self._instances:
+            if not one.leaf:
+                self._take(one, one.machine.initial())
+        return lost
+
+    def _restore_timers(self, saved: Mapping[str, Mapping[str, Any]], moment: Moment) -> None:
+        """In the order in which they were started: it is the order in which they are re-armed."""
+        root = self._instances[0].chart.root
+        timers: dict[str, tuple[Instance | None, model.State, timing.Running]] = {
+            f"{WAKE}/{minute}": (None, root, timing.Running("at", model.DayTime(minute), moment.monotonic))
+            for minute in self._edges()
+        }
+        for one in self._instances:
+            for state in one.chart.lineage(one.leaf) if one.leaf else ():
+                for transition in state.transitions:
+                    if transition.delay is not None:
+                        running = timing.Running(transition.kind, transition.delay, moment.monotonic)
+                        timers[_timer(one, transition)] = (one, state, running)
+        for key, values in saved.items():
+            if key in timers:
+                self._timers[key] = timers.pop(key)
+                for name, value in values.items():
+                    setattr(self._timers[key][2], name, value)
+        for key, timer in timers.items():
+            self._timers[key] = timer
+            self._arm(key)
 
     # -- one move ----------------------------------------------------------------------------------------
 
@@ -536,6 +641,10 @@ class Ensemble:
                     for name, _ in invariant.whenever:
                         conditions.setdefault(name, []).append((invariant, ask))
         return conditions
+
+
+_OF_TIMER = ("started", "seconds", "due", "boundary", "fired", "spent")
+"""Of a running timer: what a checkpoint has; the rest is written in the chart."""
 
 
 def _numbers(chart: model.Chart, connectors: int) -> list[int]:

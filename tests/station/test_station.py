@@ -9,7 +9,7 @@ from charger import ports
 from charger.errors import Defect
 from charger.functions.situation import ConnectorPlan, Identity
 from charger.statechart.event import Event, Moment
-from charger.station import TRACE_LENGTH, Station
+from charger.station import Station
 
 
 def station(*plans: ConnectorPlan, stored: tuple[ports.Change, ...] = ()) -> Station:
@@ -43,15 +43,6 @@ def test_a_step_tells_its_event_its_moves_and_its_commands() -> None:
     names = {step.event.name for step in rig.steps}
     assert {"ocpp.StatusNotification.accepted", "ocpp.BootNotification.accepted"} <= names
     assert "ocpp.answered" not in names
-
-
-def test_the_trace_is_bounded() -> None:
-    """A station runs for years."""
-    rig = Rig()
-    rig.session()
-    rig.after(300)
-    assert len(rig.driver.station.trace) == TRACE_LENGTH
-    assert rig.driver.station.trace[-1] == rig.steps[-1]
 
 
 def test_an_unexpected_exception_is_a_defect() -> None:
@@ -181,7 +172,7 @@ def test_all_cables_fixed_or_not() -> None:
 def test_moments_are_those_of_the_event() -> None:
     """The core reads no clock."""
     core = station()
-    core.handle(Event("station.started", moment=Moment(5.0, 1000.0)))
+    step = core.handle(Event("station.started", moment=Moment(5.0, 1000.0)))
     assert core.situation.time == 1000.0
-    timers = [command for command in core.trace[-1].commands if isinstance(command, ports.StartTimer)]
+    timers = [command for command in step.commands if isinstance(command, ports.StartTimer)]
     assert min(timer.due for timer in timers) == 5.5
