@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from charger.statechart.checks import Checked
     from charger.statechart.findings import Finding
     from charger.statechart.model import ChartSet
+    from charger.stories.language import Story
     from charger.stories.play import Played
+    from charger.stories.simulate import Line
 
 FINE, FINDINGS, WRONG = 0, 1, 2
 FORMATS = ("text", "json", "github")
@@ -149,6 +151,13 @@ def _parser() -> argparse.ArgumentParser:
         help="with --virtual: write what the stories took of the charts, for `charger diagram --coverage`",
     )
     certify.set_defaults(command=certify_station)
+
+    simulate = commands.add_parser("simulate", help="play with a station in virtual time, or watch a story")
+    simulate.add_argument("story", type=Path, nargs="?", help="a story to play; left out: you do")
+    simulate.add_argument("--station", type=Path, help="left out: ./station.yaml, else the simulated one")
+    simulate.add_argument("--interactive", action="store_true", help="go on where the story ends")
+    simulate.add_argument("--trace", type=Path, metavar="FILE", help="write what happened, for `replay`")
+    simulate.set_defaults(command=simulate_station)
 
     csms = commands.add_parser("csms", help="run the small demo Central System")
     csms.add_argument("--host", default="127.0.0.1")
@@ -417,6 +426,28 @@ def _write(option: str, file: Path, text: str) -> None:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{option} {file}: {error.strerror}") from error
+def simulate_station(arguments: argparse.Namespace) -> int:
+    """`charger simulate`."""
+    from charger.stories.simulate import Simulation
+
+    story = _story(arguments.story) if arguments.story else None
+    settings, checked = _load(_station_path(arguments.station))
+    with Simulation(settings, checked, _paint) as simulation:
+        failure = None
+        if story is None:
+            print(f"{settings.id}, {checked.summary()}; virtual time. Type help, ? or quit.\n")
+            simulation.begin()
+        else:
+            failure = simulation.play(story)
+            print(f"\nFail  {failure}" if failure else f"\nPass  {story.name}  {story.title}")
+        if story is None or arguments.interactive:
+            simulation.command("?")
+            for line in _typed():
+                if not simulation.command(line):
+                    break
+        if arguments.trace:
+            simulation.write_trace(arguments.trace)
+    return FINDINGS if failure else FINE
 
 
 def run_csms(arguments: argparse.Namespace) -> int:
@@ -501,6 +532,45 @@ def _report(findings: list[Finding], sources: Mapping[str, str], form: str, summ
 
 def _count(number: int, what: str, several: str | None = None) -> str:
     return f"{number} {what if number == 1 else several or f'{what}s'}"
+
+
+def _story(path: Path) -> Story:
+    from charger.statechart.findings import as_text
+    from charger.stories.language import StoryError, read_story
+
+    if not path.is_file():
+        raise UsageError(f"there is no story {path}")
+    try:
+        return read_story(path)
+    except StoryError as error:
+        print(as_text(error.findings, error.sources), file=sys.stderr)
+        raise ChargerError(f"{_count(len(error.findings), 'mistake')}: this is no story") from error
+
+
+def _typed() -> Iterator[str]:
+    """Lines that somebody types; from a file or a pipe they are shown as if."""
+    if sys.stdin.isatty():
+        import readline  # noqa: F401 - lets people edit what they type, and repeat it
+    while True:
+        try:
+            line = input("> ")
+        except (EOFError, KeyboardInterrupt):
+            print()
+            return
+        if not sys.stdin.isatty():
+            print(line)
+        yield line
+
+
+COLOURS = {"act": "1", "said": "32", "told": "36", "moved": "2", "plain": "", "wrong": "31"}
+"""Kind of a line → how a terminal shows it."""
+
+
+def _paint(line: Line) -> None:
+    """Show a line of a simulation, in colour where a terminal is and nobody minds (no-color.org)."""
+    colour = COLOURS[line.kind]
+    plain = not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    print(line.text if plain or not colour else f"\033[{colour}m{line.text}\033[0m")
 
 
 class _Progress:

@@ -8,6 +8,7 @@ never asked in the recording is answered from it as well as it can be (`_Questio
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -122,7 +123,7 @@ class _Questions:
         self.of_step: dict[int, list[Question]] = {}
         self.answered: dict[int, Question] = {}
         """Number of a step → what its event answers."""
-        self._all: list[Question] = []
+        self._of_kind: dict[str, list[Question]] = {}
         waiting: deque[Question] = deque()
         for step in steps:
             found = self._answered(step.event, waiting)
@@ -133,7 +134,8 @@ class _Questions:
             asked = questions(step.record)
             self.of_step[step.number] = asked
             waiting.extend(asked)
-            self._all += asked
+            for one in asked:
+                self._of_kind.setdefault(one.kind, []).append(one)
 
     def _answered(self, event: Event, waiting: deque[Question]) -> Question | None:
         if event.name == "ocpp.answered":
@@ -144,7 +146,7 @@ class _Questions:
 
     def borrowed(self, question: Question) -> tuple[float, Event] | None:
         """What such a question was answered, last time or else next time, and after how many s."""
-        like = [one for one in self._all if one.kind == question.kind and one.answer]
+        like = [one for one in self._of_kind.get(question.kind, ()) if one.answer]
         before = [one for one in like if one.asked <= question.asked]
         for found in (*before[-1:], *like[:1]):
             if found.answer:
@@ -208,7 +210,7 @@ class _Run:
         elif (question := self._recorded.answered.get(step.number)) is not None:
             if step.number not in self._deliver:
                 self._course.unasked[event.name if question.token is None else question.kind] += 1
-                return None, "nobody asked"
+                return None, f"nobody asked: {question.kind}"
             if question.token is not None:
                 event = replace(event, fields={**event.fields, "token": self._deliver[step.number]})
         if event.name.startswith("link."):
@@ -237,7 +239,9 @@ class _Run:
 
     def _alone(self, key: str, due: float) -> bool:
         """Whether the recording has no such expiry, perhaps a little late: else that one is waited for."""
-        return not any(due <= at <= due + LATE for at in self._expiries.get(key, ()))
+        expiries = self._expiries.get(key, [])
+        following = bisect_left(expiries, due)
+        return following == len(expiries) or expiries[following] > due + LATE
 
     # -- what is asked -----------------------------------------------------------------------------------
 

@@ -16,11 +16,11 @@ from typing import Final
 
 from charger.errors import SourceError, UsageError
 from charger.functions.configuration import Configuration, split
-from charger.settings import Settings, shipped
+from charger.settings import Settings
 from charger.statechart.checks import Checked
 from charger.statechart.ensemble import Observer
 from charger.statechart.findings import Mark, nearest
-from charger.stories.language import PATIENCE, Step, Story, StoryError, read_story
+from charger.stories.language import PATIENCE, Step, Story, StoryError, read_story, stories_folder
 from charger.stories.needs import keys_of, why_not
 from charger.stories.play import Played, Stage, play
 from charger.stories.real import RealStage
@@ -28,12 +28,6 @@ from charger.stories.virtual import VirtualStage
 
 FOLDERS: Final = {"Core": "core", "RemoteTrigger": "remote-trigger"}
 """Feature profile → the folder of its stories."""
-
-
-def stories_folder() -> Path:
-    """The stories that come with the program; in a checkout they are among its tests."""
-    installed = shipped("stories")
-    return installed if installed.is_dir() else installed.parent / "tests" / "stories"
 
 
 def read_stories(profiles: Iterable[str]) -> list[Story]:

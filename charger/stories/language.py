@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from charger.central.messages import ACTIONS
+from charger.settings import shipped
 from charger.statechart import source
 from charger.statechart.findings import Finding, Mark, nearest
 
@@ -23,7 +24,7 @@ _KEY = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
 PATIENCE: Final = 10.0
 """s that the station has to say what is expected, unless told otherwise."""
 FRAGMENTS: Final = "given"
-"""The folder, beside the folder of a story, with the situations that stories begin in."""
+"""The folder, beside the folder of a story, with the situations that stories begin in; else that of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,12 @@ class StoryError(Exception):
         super().__init__("\n".join(str(finding) for finding in findings))
 
 
+def stories_folder() -> Path:
+    """The stories that come with the program; in a checkout they are among its tests."""
+    installed = shipped("stories")
+    return installed if installed.is_dir() else installed.parent / "tests" / "stories"
+
+
 Read: TypeAlias = "Callable[[_Reader, source.Node], Any]"
 
 
@@ -116,6 +123,52 @@ def read_story(path: Path) -> Story:
     if reader.findings:
         raise StoryError(sorted(set(reader.findings)), reader.sources)
     return story
+
+
+def read_line(text: str) -> tuple[Step, ...]:
+    """A step as people type it: ``plug 1``, ``swipe $tag at 1``, ``call Reset {type: Soft}``.
+
+    Raises:
+        StoryError: it cannot be understood.
+    """
+    reader = _Reader(Path("line"))
+    steps = reader.line(text)
+    if reader.findings:
+        raise StoryError(sorted(set(reader.findings)), reader.sources)
+    return steps
+
+
+def _as_yaml(text: str) -> str:
+    """The members of the mapping that the step would be in a file."""
+    verb, *words = _pieces(text)
+    options = VERBS[verb].options if verb in VERBS else ()
+    members: list[tuple[str, list[str]]] = [(verb, [])]
+    for word in words:
+        if word in options and members[-1][1]:
+            members.append((word, []))
+        else:
+            members[-1][1].append(word)
+    return ", ".join(f"{name}: {_value(parts)}" for name, parts in members)
+
+
+def _pieces(text: str) -> list[str]:
+    """Words, and whatever stands in brackets or quotes as one."""
+    pieces, depth, quote = [""], 0, ""
+    for char in text:
+        quote = ("" if char == quote else quote) if quote else char if char in "\"'" else ""
+        depth += 0 if quote else (char in "{[") - (char in "}]")
+        if char == " " and not quote and depth <= 0:
+            pieces.append("")
+        else:
+            pieces[-1] += char
+    return [piece for piece in pieces if piece] or [""]
+
+
+def _value(parts: list[str]) -> str:
+    """``Reset {type: Soft}`` is a message with its payload."""
+    if len(parts) == 2 and parts[1].startswith("{"):
+        return f"{{{parts[0]}: {parts[1]}}}"
+    return " ".join(parts) or "[]"
 
 
 class _Reader:
@@ -156,7 +209,8 @@ class _Reader:
         return Story(str(self.path), name, steps=(*before, *steps), **found)
 
     def _fragment(self, name: str, mark: Mark) -> Iterator[Step]:
-        path = self.path.parent.parent / FRAGMENTS / f"{name}.yaml"
+        own, ours = self.path.parent.parent / FRAGMENTS, stories_folder() / FRAGMENTS
+        path = (own if own.is_dir() else ours) / f"{name}.yaml"
         if not path.exists():
             known = sorted(file.stem for file in path.parent.glob("*.yaml"))
             self.report(mark, "unknown-situation", f"no situation '{name}'{nearest(name, known)}")
@@ -306,6 +360,12 @@ class _Reader:
         return {}
 
     # -- steps -------------------------------------------------------------------------------------------
+
+    def line(self, text: str) -> tuple[Step, ...]:
+        """One step as people type it."""
+        found = source.read_text(f"[{{{_as_yaml(text)}}}]", str(self.path))
+        self.findings += found.findings
+        return self.steps(found.root) if found.root is not None else ()
 
     def steps(self, node: source.Node) -> tuple[Step, ...]:
         """What happens, in order."""

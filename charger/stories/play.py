@@ -65,6 +65,16 @@ class Refusal:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A step that did something to the station, and when, in s on the stage's clock."""
+
+    step: Step
+    begun: float
+    ended: float
+
+
+Tell = Callable[[str], None]
 Ears = Callable[[Heard], Any]
 """Told every CALL; gives the payload of the answer, a `Refusal`, or `SILENCE`."""
 
@@ -164,13 +174,26 @@ def usual_answer(action: str, now: float, transaction: Callable[[], int]) -> dic
             return {}
 
 
-def play(story: Story, stage: Stage) -> Played:
+def play(story: Story, stage: Stage, tell: Tell = lambda _text: None) -> Played:
     """Play one story on a fresh stage."""
-    return _Player(story, stage).play()
+    return Player(story, stage, tell).play()
 
 
-class _Player:
-    def __init__(self, story: Story, stage: Stage) -> None:
+class Player:
+    """Plays a story, or whatever steps it is given.
+
+    Args:
+        story: it.
+        stage: a fresh one.
+        tell: told of acts, and of messages as `<- -> => <=` say: from the station, to it, and the answers.
+    """
+
+    def __init__(self, story: Story, stage: Stage, tell: Tell = lambda _text: None) -> None:
+        self.done: list[Done] = []
+        """What was done to the station, in order."""
+        self.heard: list[Heard] = []
+        """What it said."""
+        self._tell = tell
         self._story = story
         self._stage = stage
         self._played = Played(story)
@@ -187,12 +210,13 @@ class _Player:
         stage.ears = self._hear
 
     def play(self) -> Played:
+        """All of the story, and the silence after it."""
         stage, played = self._stage, self._played
         begun = self._since = stage.now()
         configured = not self._story.configuration
         try:
             for step in self._story.steps:
-                self._step(step)
+                self.step(step)
                 if step.verb == "boots" and not configured:
                     configured = True
                     self._configure(step.mark)
@@ -205,14 +229,22 @@ class _Player:
         played.duration = stage.now() - begun
         return played
 
-    def _step(self, step: Step) -> None:
+    def step(self, step: Step) -> None:
+        """One step.
+
+        Raises:
+            StoryFailed: it went another way, or cannot be done.
+        """
         if step.verb not in WATCHING:
             self._stage.wait(HAND, lambda: False)
         self._note(f"{step.verb} {_about(step)}".rstrip())
+        begun = self._stage.now()
         try:
             getattr(self, f"_{step.verb}")(step)
         except (ValueError, ConnectionError, UnknownNameError) as error:
             self._fail(step.mark, f"'{step.verb}' cannot be done: {error}")
+        if step.verb not in WATCHING or step.verb == "central":
+            self.done.append(Done(step, begun, self._stage.now()))
         self._check(step.mark)
 
     def _fail(self, mark: Mark, why: str) -> NoReturn:
@@ -225,11 +257,15 @@ class _Player:
 
     def _note(self, text: str) -> None:
         self._played.log.append(f"{self._stage.now():9.2f}  {text}")
+        self._tell(text)
 
     def _configure(self, mark: Mark) -> None:
         for name, value in self._story.configuration.items():
             key = name.removesuffix("?")
-            answer = self._ask("ChangeConfiguration", {"key": key, "value": value}, mark)
+            begun, payload = self._stage.now(), {"key": key, "value": value}
+            answer = self._ask("ChangeConfiguration", payload, mark)
+            call = Step(mark, "call", Frame(mark, "ChangeConfiguration", payload))
+            self.done.append(Done(call, begun, self._stage.now()))
             status = (answer.payload or {}).get("status")
             left_out = status == "NotSupported" and key != name
             if status != "Accepted" and not left_out and not self._is_so_already(key, value, mark):
@@ -246,6 +282,14 @@ class _Player:
 
     def _hear(self, heard: Heard) -> Any:
         self._note(f"<- {heard}")
+        self.heard.append(heard)
+        answer = self._answer_to(heard)
+        if answer is not SILENCE:
+            told = answer.code if isinstance(answer, Refusal) else json.dumps(answer, ensure_ascii=False)
+            self._tell(f"=> {heard.action} {told}")
+        return answer
+
+    def _answer_to(self, heard: Heard) -> Any:
         breach = self._record.breach(heard.id, heard.action, heard.payload)
         self._wrong = self._wrong or (breach and f"{heard}{breach}")
         self._waiting.append(heard)

@@ -27,6 +27,7 @@ from charger.statechart.event import Event
 from charger.station import Station, Step
 from charger.stories.needs import keys_of
 from charger.stories.play import SILENCE, Answered, Ears, Heard, Refusal
+from charger.trace import Trace, TraceFile
 
 DELAY: Final = 0.02
 """s that a frame takes."""
@@ -75,6 +76,10 @@ class VirtualStage:
         self.storage = Memory()
         self.steps: deque[Step] = deque(maxlen=1000)
         self.clock = VirtualClock()
+        self.stepped: Callable[[Step], None] = lambda _step: None
+        """Told of every step, after its commands were performed."""
+        self.trace_file: TraceFile | None = None
+        """Takes every step as it happens, over all starts of the station."""
         self._settings = settings
         self._checked = checked
         self._observer = observer
@@ -137,9 +142,35 @@ class VirtualStage:
         settings = replace(self._settings, simulation=world)
         self._hardware = simulated_hardware(settings, self._register, self.clock)
         self._driver = Driver(
-            self._station, self.storage, self._hardware, self._central, self.clock, self.steps.append
+            self._station,
+            self.storage,
+            self._hardware,
+            self._central,
+            self.clock,
+            self._stepped,
+            trace=Trace(self._settings.id, self.trace_file),
         )
         self._driver.start()
+
+    def _stepped(self, step: Step) -> None:
+        self.steps.append(step)
+        self.stepped(step)
+
+    # -- what people see ---------------------------------------------------------------------------------
+
+    @property
+    def driver(self) -> Driver | None:
+        """The station at work; None without power."""
+        return self._driver
+
+    @property
+    def linked(self) -> bool:
+        """Whether the station is connected to the Central System."""
+        return self._link is not None and self._link.open
+
+    def describe(self, connector: int) -> Mapping[str, Any]:
+        """What the wires say; nothing without power."""
+        return self._hardware.describe(connector) if self._hardware else {}
 
     def _station(self, stored: list[Change]) -> Station:
         settings = self._settings

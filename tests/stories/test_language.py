@@ -163,9 +163,9 @@ def test_a_situation_that_cannot_be_read_is_told_with_its_own_place(tmp_path):
 
 
 def test_the_player_knows_every_verb():
-    from charger.stories.play import _Player
+    from charger.stories.play import Player
 
-    assert [verb for verb in VERBS if verb != "do" and not hasattr(_Player, f"_{verb}")] == []
+    assert [verb for verb in VERBS if verb != "do" and not hasattr(Player, f"_{verb}")] == []
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "stories.md"
