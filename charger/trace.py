@@ -8,6 +8,7 @@ station, and the oldest is dropped. docs/trace.md has the format.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -184,7 +185,8 @@ class TraceFile:
         return file
 
     def _give_up(self, error: OSError) -> None:
-        self._file = None
+        with contextlib.suppress(OSError):
+            self.close()
         LOG.error("%s takes nothing any more, the trace ends there: %s", self._path, error.strerror)
 
 

@@ -70,11 +70,11 @@ class Records:
         return number
 
     def all(self) -> list[Change]:
-        """Every fact, in the order in which they were written."""
+        """Every fact, by subject, and in a subject in the order in which they were first written."""
         return [
             Change(subject, key, value)
-            for subject, facts in self._facts.items()
-            for key, value in facts.items()
+            for subject in sorted(self._facts)
+            for key, value in self._facts[subject].items()
         ]
 
     def take_changes(self) -> tuple[Change, ...]:

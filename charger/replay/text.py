@@ -62,7 +62,11 @@ def commands(record: Mapping[str, Any], *, books: bool = False) -> Iterator[str]
     """What was commanded; timers and what was stored only with `books`."""
     now = record["at"][0]
     for kind, fields in record.get("commands", ()):
-        if books or kind not in _BOOKS:
+        if kind == "Store" and books:
+            yield from (
+                f"stores {subject}/{key} = {compact(fact)}" for subject, key, fact in fields["changes"]
+            )
+        elif books or kind not in _BOOKS:
             yield _command(kind, fields, now)
 
 
@@ -78,9 +82,6 @@ def _command(kind: str, fields: Mapping[str, Any], now: float) -> str:
             return f"timer {fields['key']} in {round(fields['due'] - now, 3):g} s"
         case "CancelTimer":
             return f"timer {fields['key']} is off"
-        case "Store":
-            facts = (f"{subject}/{key} = {compact(value)}" for subject, key, value in fields["changes"])
-            return f"stores {', '.join(facts)}"
         case _:
             told = " ".join(f"{name}={json.dumps(value)}" for name, value in fields.items())
             return f"{kind} {told}".rstrip()
@@ -107,6 +108,8 @@ def course(steps: Iterable[Replayed], charts: ChartSet) -> Iterator[str]:
             date = today
             yield f"       {date} (UTC)"
         yield headline(one.recorded.number, one.event)
+        if one.event.name == "station.started":
+            lines = ["every chart begins", *(line for line in lines if ": begins in " not in line)]
         yield from (indented(line) for line in lines)
     yield from uneventful([step.event.name for step in quiet])
 

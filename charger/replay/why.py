@@ -96,7 +96,7 @@ def why(part: Part, checked: Checked, step: Recorded, about: str | None = None) 
         station, _ = station_of(part, checked)
         for before in part.steps[: part.steps.index(step)]:
             taken(station, before.event)
-        states = {(name, place): "/".join(way) for name, place, way in station.ensemble.states() if way[0]}
+        states = {(name, place): "/".join(way) for name, place, way in station.ensemble.states() if way}
         explainer = Explainer(checked.charts, Evaluator(checked.charts, checked.vocabulary))
 
         def told(instance: Instance, key: str) -> None:

@@ -527,6 +527,8 @@ def _about(step: Step) -> str:
         case str() | int():
             place = f" at {step.options['at']}" if "at" in step.options else ""
             return f"{step.what}{place}"
+        case dict():
+            return json.dumps(step.what, ensure_ascii=False)
         case Duration(seconds, key, times_):
             return " + ".join([f"{times_:g} * {key}"] * bool(key) + [f"{seconds:g} s"] * bool(seconds))
         case _:

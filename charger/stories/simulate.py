@@ -22,7 +22,7 @@ from charger.statechart.checks import Checked
 from charger.statechart.findings import Mark
 from charger.station import Step as CoreStep
 from charger.stories.language import Duration, Step, Story, StoryError, read_line, read_story
-from charger.stories.play import QUIET, UNASKED, Player, StoryFailed
+from charger.stories.play import QUIET, UNASKED, WATCHING, Player, StoryFailed
 from charger.stories.saving import as_story
 from charger.stories.virtual import VirtualStage
 from charger.trace import Part, Recorded, TraceFile, parse, step_as_record
@@ -35,6 +35,8 @@ MOST_TIMERS: Final = 6
 """Shown of those that run."""
 Kind = Literal["act", "said", "told", "moved", "plain", "wrong"]
 _SIGNS: Final[dict[str, Kind]] = {"<-": "said", "<=": "said", "->": "told", "=>": "told"}
+_UNTOLD: Final = (WATCHING - {"central"}) | {"call"}
+"""Steps that are not shown: they do nothing, or what they do is shown as a message."""
 HELP: Final = """\
 plug 1 · unplug 1 · swipe $tag · ev suspended at 1 · fault GroundFailure at 1 · repair 1 · lock stuck at 1
 network down · power off · call Reset {type: Soft} · central Authorize {idTagInfo: {status: Invalid}}
@@ -92,7 +94,6 @@ class Simulation:
         self._story: Story | None = None
         self._groups: list[tuple[Step, ...]] = []
         self._menu: list[str] = []
-        self._typing = True
         self._before = 0
         """Steps of the core before the last line."""
         self._stage_anew(show)
@@ -118,8 +119,8 @@ class Simulation:
     # -- what happens --------------------------------------------------------------------------------------
 
     def _noted(self, told: str) -> None:
-        if self._typing and told.startswith("wait "):
-            return  # it was typed as +30s, or is ours
+        if told.split(maxsplit=1)[0] in _UNTOLD:
+            return
         kind = _SIGNS.get(told[:2], "act")
         self._teller.tell({"act": 0, "->": 0, "=>": 3}.get(told[:2], 2 if kind != "act" else 0), kind, told)
 
@@ -146,9 +147,7 @@ class Simulation:
         self._folder.cleanup()
         self._stage_anew(show)
         self._stage.trace_file = file
-        self._typing = False
         failure = self._player.play().failure if story else None
-        self._typing = True
         for group in groups:
             for step in group:
                 self._player.step(step)
@@ -206,9 +205,11 @@ class Simulation:
                 if steps and steps[0].verb not in ("central", "wait"):
                     steps = (*steps, _pause(SETTLING))
         except StoryError as error:
-            self._wrong(
-                "; ".join(finding.message for finding in error.findings) + " (type help for the words)"
-            )
+            self._wrong(f"{'; '.join(one.message for one in error.findings)} (type help for the words)")
+            return
+        if any(step.verb in WATCHING - {"central", "wait"} for step in steps):
+            told = f"only acts can be typed, and +30s; '{steps[0].verb}' is for files"
+            self._wrong(f"{told} (type help for the words)")
             return
         self._do(line, steps)
 
@@ -347,10 +348,13 @@ class Simulation:
 
     def _why(self, words: Sequence[str]) -> None:
         part, steps = self._recorded()
+        if part is None:
+            self._wrong("the station has no power")
+            return
         about = next((word for word in words if not word.isdigit()), None)
         number = next((int(word) for word in words if word.isdigit()), self._latest(steps))
         found = next((step for step in steps if step.number == number), None)
-        if part is None or found is None:
+        if found is None:
             self._wrong(f"there is no step {number}; `steps` shows those since the last act")
             return
         try:

@@ -108,7 +108,7 @@ class VirtualStage:
         while not done():
             due = self.clock.next_due()
             if due is None or due > end:
-                self.clock.advance(end - self.now())
+                self.clock.advance(max(0.0, end - self.now()))
                 return done()
             self.clock.advance(max(0.0, due - self.now()))
             self._pump()

@@ -113,6 +113,7 @@ class FakeStation:
             simulated=self.simulated,
             connectors=len(self.state["connectors"]),
             simulate=self.simulate if self.simulated else None,
+            trace=lambda: iter(['{"trace":1}\n', '{"event":"x"}\n']),
         )
 
 

@@ -44,6 +44,19 @@ def test_status_is_that_of_the_station_with_the_frames():
     asyncio.run(main())
 
 
+def test_the_trace_is_a_file_to_keep():
+    async def main():
+        async with running(FakeStation()) as panel:
+            status, headers, text = await ask(panel, "GET", "/trace")
+            assert (status, headers["content-type"]) == (200, "application/x-ndjson")
+            assert re.fullmatch(
+                r'attachment; filename="trace-\d{8}T\d{6}Z\.jsonl"', headers["content-disposition"]
+            )
+            assert text == b'{"trace":1}\n{"event":"x"}\n'
+
+    asyncio.run(main())
+
+
 def test_status_is_that_of_the_moment():
     async def main():
         station = FakeStation()
