@@ -22,6 +22,10 @@ from charger.trace import Part, Recorded
 
 LATE: Final = 1.0
 """s after it was due in which a timer of the recording is the same one: a busy machine takes it later."""
+LINGER: Final = 10.0
+"""s after the end of the recording in which the new charts still get their answers."""
+NO_TIMER: Final = "no such timer runs"
+"""Why an expiry is left out: nothing of the world is made up by that."""
 _MOVES: Final = {"CloseContactor": 0.1, "OpenContactor": 0.1, "EngageLock": 0.5, "ReleaseLock": 0.5}
 """Commands that wires answer, and the seconds that this takes when the recording has no example."""
 _SUCCESS: Final = {
@@ -195,7 +199,17 @@ class _Run:
                 self._enter(again, step, note)
             if self._course.ended:
                 break
+        self._linger()
         return self._course
+
+    def _linger(self) -> None:
+        """The recording is over, and an answer to what only the new charts asked is still on its way."""
+        if not self._own or self._course.ended:
+            return
+        for event, note in self._due(self._steps[-1].event.moment.monotonic + LINGER):
+            self._enter(event, None, note)
+            if not self._own or self._course.ended:
+                return
 
     # -- what comes --------------------------------------------------------------------------------------
 
@@ -205,7 +219,7 @@ class _Run:
         if event.name == "timer.expired":
             key = event.fields["key"]
             if self._timers.get(key, event.moment.monotonic + 1) > event.moment.monotonic:
-                return None, "no such timer runs"
+                return None, NO_TIMER
             del self._timers[key]
         elif (question := self._recorded.answered.get(step.number)) is not None:
             if step.number not in self._deliver:
@@ -281,13 +295,14 @@ class _Run:
                 self._deliver[same.answer.number] = question.token
             return
         delay, event, note = self._supposed(question, fields)
-        self._course.supposed[question.kind] += 1
         self._own.append((question.asked + delay, event, note))
 
     def _supposed(self, question: Question, fields: Mapping[str, Any]) -> tuple[float, Event, str]:
         """An answer to what was never asked in the recording, s later, and how it came about."""
         found = self._recorded.borrowed(question)
+        counted = self._course.supposed
         if question.token is None:
+            counted[question.kind] += 1
             delay = found[0] if found else _MOVES.get(question.kind, LATE)
             name = _SUCCESS[question.kind]
             if question.kind == "Connect" and found:
@@ -295,11 +310,13 @@ class _Run:
             return delay, Event(name, question.place), "supposed"
         answer: dict[str, Any] = {"token": question.token, "payload": {}}
         if not self._linked:
+            counted[question.kind] += 1
             return 0.0, Event("ocpp.answered", fields={**answer, "outcome": "offline"}), "no link"
         if found is None:
             self._course.unanswered[question.kind] += 1
             late = float(fields["timeout"])
             return late, Event("ocpp.answered", fields={**answer, "outcome": "timeout"}), "nobody answers"
+        counted[question.kind] += 1
         outcome = {name: found[1].fields[name] for name in ("outcome", "payload")}
         note = f"the answer of {clock(found[1].moment.wall)}"
         return found[0], Event("ocpp.answered", fields={**answer, **outcome}), note

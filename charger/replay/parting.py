@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
-from charger.replay.other import Course, Entry
+from charger.replay.other import NO_TIMER, Course, Entry
 from charger.replay.text import clock, cut, day, headline, indented, lines_of, uneventful
 from charger.statechart.model import ChartSet
 
@@ -33,7 +34,7 @@ def parting(course: Course, old: ChartSet, new: ChartSet) -> Iterator[str]:
             continue
         yield from _alike(alike)
         alike.clear()
-        if entry.note and not warned:
+        if entry.note not in ("", NO_TIMER) and not warned:
             warned = True
             yield "  From here on the recorded world answers questions that were never asked."
         yield from differing(entry, old, new)
@@ -50,9 +51,12 @@ def differing(entry: Entry, old: ChartSet, new: ChartSet) -> Iterator[str]:
     then = lines_of(entry.old, old, books=True) if entry.old else []
     now = lines_of(entry.new, new, books=True) if entry.new else []
     sign = "-" if entry.new is None else "+" if entry.old is None else " "
-    line = headline(entry.number, entry.event)
+    event = entry.event
+    if event.name == "ocpp.answered":  # left out: the note says to what
+        event = replace(event, fields={})
+    line = headline(entry.number, event)
     note = f"   ({entry.note})" if entry.note else ""
-    yield cut(f"   {sign} {line[5:].lstrip() if entry.number is None else line.lstrip()}{note}")
+    yield cut(f"{sign}{line[1:]}{note}")
     if entry.new is None:
         then = [line for line in then if not line.startswith("timer ")]
     left = Counter(now)
@@ -72,7 +76,7 @@ def honesty(course: Course) -> Iterator[str]:
     if course.supposed:
         yield (
             f"Asked by the new charts only: {_counted(course.supposed)}. The recording has no answer to"
-            " these; they were given that of the last like question."
+            " these; they were given that of the last like question, or success."
         )
     if course.unanswered:
         yield f"Never asked in the recording at all, and so without an answer: {_counted(course.unanswered)}."

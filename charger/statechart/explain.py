@@ -93,6 +93,8 @@ class Explainer:
     def _places(self, expr: model.In, chart: model.Chart | None, scene: Scene) -> Iterator[str]:
         """Where the charts are that it is about."""
         at = None if expr.at is None else self._evaluator.value(expr.at, chart)(scene)
+        if expr.at is not None and not isinstance(expr.at, model.Const):
+            yield f"{value_text(expr.at)} is {_value(at)}"
         for name, _, local in self._evaluator.places(expr.ref, chart):
             leaves = scene.leaves[name]
             numbers: list[Any] = [0]
@@ -101,10 +103,9 @@ class Explainer:
                 numbers = [scene.here] if expr.how == "in" else everywhere
                 numbers = [at] if expr.at is not None else numbers
             for number in numbers:
-                place = f" {number}" if number else ""
-                there = isinstance(number, int) and 0 <= number < len(leaves) and leaves[number]
-                path = "/".join(self._set.charts[name].path(str(there))) if there else "nowhere"
-                yield f"{name}{place} is in {path}"
+                if isinstance(number, int) and 0 <= number < len(leaves) and leaves[number]:
+                    place = f" {number}" if number else ""
+                    yield f"{name}{place} is in {'/'.join(self._set.charts[name].path(leaves[number]))}"
 
 
 def expr_text(expr: model.Expr) -> str:

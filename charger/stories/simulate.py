@@ -406,9 +406,10 @@ class Simulation:
                 self._wrong(f"{path} cannot be written: {error.strerror}")
                 return
             failure = trial.play(read_story(path))
-        self._tell(f"saved {path}")
         if failure:
-            self._wrong(f"played once, it fails: {failure}")
+            self._wrong(f"saved {path}; played once, it fails: {failure}")
+        else:
+            self._tell(f"saved {path}; played once, it passes")
 
     def _until_quiet(self, name: str) -> str:
         """All of it as a story, up to a moment after which nothing is said for a while."""

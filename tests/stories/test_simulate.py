@@ -267,7 +267,7 @@ def test_the_steps_since_the_last_act_have_numbers(table: Table) -> None:
 
 
 def saved(table: Table, path: Path) -> str:
-    assert table(f"save {path}") == [f"saved {path}"]
+    assert table(f"save {path}") == [f"saved {path}; played once, it passes"]
     return path.read_text()
 
 
@@ -310,7 +310,7 @@ def test_a_saved_story_fails_when_the_station_says_something_else(
 def test_what_is_still_to_be_said_at_the_end_is_waited_for(table: Table, tmp_path: Path) -> None:
     table("call Reset {type: Soft}")
     table("+2s")  # the program is back in a moment
-    assert table(f"save {tmp_path / 'walk'}") == [f"saved {tmp_path / 'walk.yaml'}"]
+    assert table(f"save {tmp_path / 'walk'}") == [f"saved {tmp_path / 'walk.yaml'}; played once, it passes"]
     assert (tmp_path / "walk.yaml").read_text().count("BootNotification") == 2
 
 
