@@ -344,8 +344,8 @@ def explain_step(arguments: argparse.Namespace) -> int:
     from charger.replay import run, why
     from charger.trace import read
 
-    file, at, number = arguments.step.rpartition("@")
-    if not at or not number.isdigit():
+    file, _, number = arguments.step.rpartition("@")
+    if not file or not number.isdigit():
         raise UsageError(
             f"'{arguments.step}': write the trace, an @, and the number of a step: trace.jsonl@12"
         )
@@ -430,6 +430,8 @@ def simulate_station(arguments: argparse.Namespace) -> int:
     """`charger simulate`."""
     from charger.stories.simulate import Simulation
 
+    if arguments.trace and not arguments.trace.resolve().parent.is_dir():
+        raise UsageError(f"--trace {arguments.trace}: there is no folder {arguments.trace.parent}")
     story = _story(arguments.story) if arguments.story else None
     settings, checked = _load(_station_path(arguments.station))
     with Simulation(settings, checked, _paint) as simulation:

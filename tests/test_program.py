@@ -308,3 +308,26 @@ def test_a_chart_edit_changes_behaviour(tmp_path: Path) -> None:
             await station.connector_until("Preparing", 2)
 
     asyncio.run(story())
+
+
+def test_its_trace_is_replayed_bit_exactly_elsewhere(tmp_path: Path) -> None:
+    """By another process: what a step gives depends on nothing but the trace."""
+
+    async def story() -> None:
+        async with running(tmp_path) as station:
+            await station.session("TAG")
+            await station.call("GetConfiguration")
+            status, text = await station.http("GET", "/trace")
+            assert status == 200
+            (tmp_path / "trace.jsonl").write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    asyncio.run(story())
+    replay = subprocess.run(
+        [sys.executable, "-m", "charger", "replay", str(tmp_path / "trace.jsonl")],
+        env={**os.environ, "PYTHONHASHSEED": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert replay.stdout.splitlines()[-1].startswith("Bit-exact: "), replay.stdout + replay.stderr
+    assert "calls StartTransaction" in replay.stdout
