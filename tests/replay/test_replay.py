@@ -234,6 +234,29 @@ def test_without_a_link_nobody_answers(edited: Edit) -> None:
     assert own[0].event.fields == {"cause": "offline"}
 
 
+def test_with_the_link_goes_what_waits_for_an_answer(edited: Edit) -> None:
+    """The new charts ask for a Heartbeat that nobody answers; then the link of the recording breaks."""
+    rig = Rig(1)
+    rig.after(20)
+    rig.cut()
+    rig.after(10)
+    new = edited("registration", ("every: {HeartbeatInterval:", "every: {20s:"))
+    course = run_other(parts_of(rig)[0], new)
+    [failed] = [entry for entry in course.entries if entry.event.name == "ocpp.Heartbeat.failed"]
+    assert (failed.note, failed.event.fields) == ("no link", {"cause": "offline"})
+
+
+def test_a_step_that_both_answer_differently_shows_both(edited: Edit) -> None:
+    rig = Rig(1)
+    rig.call("DataTransfer", vendorId="v")
+    new = edited(
+        "requests", ("DataTransfer: {reply: UnknownVendorId}", "DataTransfer: {reply: {error: NotSupported}}")
+    )
+    told = [line.strip() for line in report.with_charts(parts_of(rig), new).lines]
+    assert '- answers DataTransfer {"status": "UnknownVendorId"}' in told
+    assert "+ refuses the call: NotSupported" in told
+
+
 def test_new_charts_may_end_before_the_recording(evening: list[Part], edited: Edit) -> None:
     new = edited(
         "connector",
