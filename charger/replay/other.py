@@ -26,6 +26,7 @@ LINGER: Final = 10.0
 """s after the end of the recording in which the new charts still get their answers."""
 NO_TIMER: Final = "no such timer runs"
 """Why an expiry is left out: nothing of the world is made up by that."""
+_TIMERS: Final = ("StartTimer", "CancelTimer")
 _MOVES: Final = {"CloseContactor": 0.1, "OpenContactor": 0.1, "EngageLock": 0.5, "ReleaseLock": 0.5}
 """Commands that wires answer, and the seconds that this takes when the recording has no example."""
 _SUCCESS: Final = {
@@ -81,6 +82,14 @@ class Entry:
         """Whether the same happened, but for the numbering of questions."""
         return self.old is not None and self.new is not None and _essence(self.old) == _essence(self.new)
 
+    @property
+    def seen(self) -> bool:
+        """Whether anything but a timer differs."""
+        old, new = (
+            _essence(record, _TIMERS) if record else [[], [], None] for record in (self.old, self.new)
+        )
+        return old != new
+
 
 @dataclass(slots=True)
 class Course:
@@ -105,10 +114,11 @@ def run_other(part: Part, checked: Checked) -> Course:
         return _Run(part, checked).course()
 
 
-def _essence(record: Mapping[str, Any]) -> list[Any]:
+def _essence(record: Mapping[str, Any], without: tuple[str, ...] = ()) -> list[Any]:
     commands = [
         [kind, {name: value for name, value in fields.items() if name != "token"}]
         for kind, fields in record.get("commands", ())
+        if kind not in without
     ]
     return [record.get("moves", []), commands, record.get("defect")]
 

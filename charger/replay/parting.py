@@ -20,8 +20,14 @@ def parting(course: Course, old: ChartSet, new: ChartSet) -> Iterator[str]:
     first = next((position for position, entry in enumerate(entries) if not entry.same), None)
     if first is None:
         return
-    event = entries[first].event
-    yield f"They part ways at {clock(event.moment.wall)} on {day(event.moment.wall)} (UTC):"
+    event, seen = entries[first].event, next((entry.event for entry in entries if entry.seen), None)
+    when = f"They part ways at {clock(event.moment.wall)} on {day(event.moment.wall)} (UTC)"
+    if seen is None:
+        yield f"{when}, in nothing but timers:"
+    elif seen is not event:
+        yield f"{when}, first in timers, and in what they do at {clock(seen.moment.wall)}:"
+    else:
+        yield f"{when}:"
     eventful = [entry for entry in entries[:first] if entry.old and lines_of(entry.old, old)]
     for entry in eventful[-BEFORE:]:
         yield headline(entry.number, entry.event)

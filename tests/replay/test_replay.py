@@ -163,7 +163,9 @@ def test_what_a_longer_wait_would_have_done(evening: list[Part], edited: Edit) -
     new = edited("connector", ("after: {ConnectionTimeOut: Released}", "after: {2m: Released}"))
     told = report.with_charts(evening, new)
     assert not told.same
-    assert told.lines[1].startswith("They part ways at 08:00:0")
+    assert told.lines[1] == (
+        "They part ways at 08:00:05.000 on 2027-01-15 (UTC), first in timers, and in what they do at 08:01:05.000:"
+    )
     moved = [line.strip() for line in told.lines]
     assert "- timer connector/1/after Plugged:ConnectionTimeOut in 60 s" in moved
     assert "+ timer connector/1/after Plugged:2m in 120 s" in moved
@@ -214,6 +216,19 @@ def test_a_timer_of_the_new_charts_runs_out_when_it_is_due(evening: list[Part], 
     assert own[0].event.fields == {"key": "authorization/0/after Idle:7s"}
     assert own[0].event.moment.monotonic == started.monotonic + 7
     assert own[0].event.moment.wall == pytest.approx(started.wall + 7)
+
+
+def test_a_difference_in_timers_alone_is_called_that(edited: Edit) -> None:
+    rig = Rig(1)
+    rig.plug()
+    new = edited("connector", ("after: {ConnectionTimeOut: Released}", "after: {2m: Released}"))
+    told = report.with_charts(parts_of(rig), new)
+    assert told.lines[1].endswith(" (UTC), in nothing but timers:")
+
+
+def test_what_is_done_otherwise_is_no_matter_of_timers(session: list[Part], edited: Edit) -> None:
+    told = report.with_charts(session, edited("connector", ("offer.amps >= 6 ", "offer.amps >= 40 ")))
+    assert told.lines[1].endswith(" on 2027-01-15 (UTC):")
 
 
 def test_without_a_link_nobody_answers(edited: Edit) -> None:
