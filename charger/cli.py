@@ -428,12 +428,16 @@ def _write(option: str, file: Path, text: str) -> None:
         raise UsageError(f"{option} {file}: {error.strerror}") from error
 def simulate_station(arguments: argparse.Namespace) -> int:
     """`charger simulate`."""
+    from charger.stories.needs import keys_of, why_not
     from charger.stories.simulate import Simulation
 
     if arguments.trace and not arguments.trace.resolve().parent.is_dir():
         raise UsageError(f"--trace {arguments.trace}: there is no folder {arguments.trace.parent}")
     story = _story(arguments.story) if arguments.story else None
     settings, checked = _load(_station_path(arguments.station))
+    if story and (why := why_not(story, settings, keys_of(settings, checked))):
+        print(f"N/A  {story.name}  {why}")
+        return FINE
     with Simulation(settings, checked, _paint) as simulation:
         failure = None
         if story is None:

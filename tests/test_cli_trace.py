@@ -117,6 +117,14 @@ def test_a_story_that_fails_is_a_finding(folder: Path, capsys: pytest.CaptureFix
     assert "\nFail  evening.yaml:7: expected StatusNotification" in out
 
 
+def test_a_story_that_says_nothing_about_a_station_is_not_played(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("evening.yaml").write_text(STORY.replace("given:", "needs: {connectors: 5}\ngiven:"))
+    assert run_command(["simulate", "evening.yaml"]) == 0
+    assert capsys.readouterr().out == "N/A  evening  It needs 5 connectors, and the station has 2.\n"
+
+
 def test_a_file_that_is_no_story_is_told_with_its_place(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,9 +14,11 @@ import pytest
 from rig import Rig
 
 from charger import ports, trace
+from charger.app import App
 from charger.errors import UsageError
 from charger.functions.situation import Situation
 from charger.replay import run
+from charger.settings import load
 from charger.statechart.event import Event
 from charger.station import Station
 from charger.trace import Trace, TraceFile, keep, parse, read
@@ -207,6 +209,23 @@ def test_the_newest_five_traces_of_defects_stay(tmp_path: Path) -> None:
     kept = [keep(tmp_path, [f"{number}\n"]) for number in range(7)]
     assert sorted(tmp_path.iterdir()) == kept[2:]
     assert kept[-1].read_text() == "6\n"
+
+
+def test_the_program_keeps_it_beside_the_database(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "station.yaml").write_text(
+        "id: CP7\nvendor: V\nmodel: M\ncentral: {url: 'ws://127.0.0.1:9/'}\ndata: ./data\n"
+    )
+    settings, findings, _ = load(tmp_path / "station.yaml", {})
+    assert settings, findings
+    app, rig = App(settings, Rig().charts), Rig(1, start=False)
+    app._trace.begin(rig.driver.station, [])
+    app._keep_trace()
+    assert "the trace cannot be kept: No such file or directory" in caplog.text
+    settings.data.mkdir()
+    app._keep_trace()
+    [file] = settings.data.iterdir()
+    assert f"the trace is kept: {file}" in caplog.text
+    assert read(file)[0].name == "CP7"
 
 
 # -- a file that takes every step ------------------------------------------------------------------------
