@@ -15,7 +15,7 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -438,7 +438,7 @@ def simulate_station(arguments: argparse.Namespace) -> int:
     if story and (why := why_not(story, settings, keys_of(settings, checked))):
         print(f"N/A  {story.name}  {why}")
         return FINE
-    with Simulation(settings, checked, _paint) as simulation:
+    with _silent("charger.driver"), Simulation(settings, checked, _paint) as simulation:
         failure = None
         if story is None:
             print(f"{settings.id}, {checked.summary()}; virtual time. Type help, ? or quit.\n")
@@ -448,9 +448,10 @@ def simulate_station(arguments: argparse.Namespace) -> int:
             print(f"\nFail  {failure}" if failure else f"\nPass  {story.name}  {story.title}")
         if story is None or arguments.interactive:
             simulation.command("?")
-            for line in _typed():
-                if not simulation.command(line):
-                    break
+            with suppress(KeyboardInterrupt):  # time may be long
+                for line in _typed():
+                    if not simulation.command(line):
+                        break
         if arguments.trace:
             simulation.write_trace(arguments.trace)
     return FINDINGS if failure else FINE
@@ -612,6 +613,18 @@ class _Progress:
 
     def _place(self) -> str:
         return f"{self._done:>{len(str(self._of))}}/{self._of}"
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """What that part would log is told in another way."""
+    log = logging.getLogger(name)
+    before = log.level
+    log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 @contextmanager

@@ -91,6 +91,12 @@ class Trace:
         if self._file and self._file.full:
             self._file.turn(self._head(_from_here(segment.station)))
 
+    @property
+    def defect(self) -> str:
+        """What the station died of, if that was the last that happened to it; else nothing."""
+        steps = self._segments[-1].steps
+        return str(steps[-1][1]) if steps and isinstance(steps[-1][1], Defect) else ""
+
     def lines(self) -> Iterator[str]:
         """The trace as a file has it, up to now; what is given may be read on any thread."""
         segments = [(one, list(one.steps)) for one in self._segments]

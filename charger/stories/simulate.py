@@ -25,7 +25,7 @@ from charger.stories.language import Duration, Step, Story, StoryError, read_lin
 from charger.stories.play import QUIET, UNASKED, WATCHING, Player, StoryFailed
 from charger.stories.saving import as_story
 from charger.stories.virtual import VirtualStage
-from charger.trace import Part, Recorded, TraceFile, parse, step_as_record
+from charger.trace import Part, TraceFile, parse, step_as_record
 
 SETTLING: Final = 1.0
 """s that pass after each act, so that one sees what comes of it."""
@@ -94,8 +94,8 @@ class Simulation:
         self._story: Story | None = None
         self._groups: list[tuple[Step, ...]] = []
         self._menu: list[str] = []
-        self._before = 0
-        """Steps of the core before the last line."""
+        self._since = 0.0
+        """When the last act was done, or time began to pass; s on the stage's clock."""
         self._stage_anew(show)
 
     def __enter__(self) -> Self:
@@ -113,6 +113,7 @@ class Simulation:
         )
         self._teller = _Teller(show, self._stage.now)
         self._stage.stepped = self._stepped
+        self._stage.broke_down = self._broke_down
         story = self._story or Story("simulate", "simulate")
         self._player = Player(story, self._stage, self._noted)
 
@@ -130,6 +131,9 @@ class Simulation:
         for move in ["every chart begins"] if whole else text.moves(record, self._checked.charts):
             if "stays in" not in move:
                 self._teller.tell(1, "moved", f"   {move}")
+
+    def _broke_down(self, why: str) -> None:
+        self._teller.tell(1, "wrong", f"   DEFECT, contactors open, the station is built anew: {why}")
 
     def play(self, story: Story) -> str | None:
         """Play a story, showing what happens; why it failed, or None."""
@@ -214,7 +218,7 @@ class Simulation:
         self._do(line, steps)
 
     def _do(self, line: str, steps: tuple[Step, ...]) -> None:
-        self._before = self._count()
+        since = self._stage.now()
         self._groups.append(steps)
         lines: list[Line] = []
         self._teller = _Teller(lines.append, self._stage.now)
@@ -226,6 +230,8 @@ class Simulation:
             self._again(self._story, self._groups[:-1], _nobody)
             return
         self._teller.flush()
+        acted = steps[0].verb not in WATCHING  # before an act the player waits a little
+        self._since = self._player.done[-1].begun if acted else since
         for one in lines:
             self._show(one)
 
@@ -235,7 +241,7 @@ class Simulation:
             self._wrong("there is nothing to undo")
             return
         self._again(self._story, self._groups[:-1], _nobody)
-        self._before = min(self._before, self._count())
+        self._since = min(self._since, self._stage.now())
         self._tell("undone")
         self._show_status()
 
@@ -326,49 +332,52 @@ class Simulation:
 
     # -- why -----------------------------------------------------------------------------------------------
 
-    def _count(self) -> int:
-        return len(self._recorded()[1])
-
-    def _recorded(self) -> tuple[Part | None, list[Recorded]]:
-        """What the station remembers since it was started."""
+    def _parts(self) -> list[Part]:
+        """What the station remembers; nothing without power."""
         driver = self._stage.driver
         if driver is None:
-            return None, []
-        part = parse(driver.trace.lines(), "the trace")[-1]
-        return part, part.steps
+            self._wrong("the station has no power")
+            return []
+        return parse(driver.trace.lines(), "the trace")
+
+    def _fresh(self, moment: float) -> bool:
+        """Whether that is since the last act; the clock of the stage counts in sums of fractions."""
+        return moment > self._since - 1e-6
 
     def _steps(self) -> None:
-        part, _ = self._recorded()
-        if part is None:
-            self._wrong("the station has no power")
-            return
-        steps = list(run.replay(part, self._checked))[self._before :]
-        for line in text.course(steps, self._checked.charts):
-            self._tell(line)
+        for part in self._parts():
+            steps = [
+                step for step in run.replay(part, self._checked) if self._fresh(step.event.moment.monotonic)
+            ]
+            for line in text.course(steps, self._checked.charts):
+                self._tell(line)
 
     def _why(self, words: Sequence[str]) -> None:
-        part, steps = self._recorded()
-        if part is None:
-            self._wrong("the station has no power")
+        parts = self._parts()
+        if not parts:
             return
         about = next((word for word in words if not word.isdigit()), None)
-        number = next((int(word) for word in words if word.isdigit()), self._latest(steps))
-        found = next((step for step in steps if step.number == number), None)
-        if found is None:
-            self._wrong(f"there is no step {number}; `steps` shows those since the last act")
-            return
+        number = next((int(word) for word in words if word.isdigit()), self._latest(parts))
         try:
-            for line in why.why(part, self._checked, found, about):
+            part, step = why.find(parts, number)
+            for line in why.why(part, self._checked, step, about):
                 self._tell(line)
         except UsageError as error:
             self._wrong(str(error))
 
-    def _latest(self, steps: Sequence[Recorded]) -> int:
+    def _latest(self, parts: Sequence[Part]) -> int:
         """The step of the last act; of time that passed the first in which anything happened."""
-        fresh = steps[self._before :]
         waited = bool(self._groups) and self._groups[-1][0].verb == "wait"
-        eventful = (step for step in fresh if not waited or text.lines_of(step.record, self._checked.charts))
-        return next((step.number for step in eventful), self._before + 1)
+        return next(
+            (
+                step.number
+                for part in parts
+                for step in part.steps
+                if self._fresh(step.event.moment.monotonic)
+                if not waited or text.lines_of(step.record, self._checked.charts)
+            ),
+            sum(len(part.steps) for part in parts),
+        )
 
     def write_trace(self, path: Path) -> None:
         """All of it, done once more, as a trace for `charger replay`; a file that is there is replaced.

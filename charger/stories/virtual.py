@@ -78,6 +78,8 @@ class VirtualStage:
         self.clock = VirtualClock()
         self.stepped: Callable[[Step], None] = lambda _step: None
         """Told of every step, after its commands were performed."""
+        self.broke_down: Callable[[str], None] = lambda _why: None
+        """Told of every defect."""
         self.trace_file: TraceFile | None = None
         """Takes every step as it happens, over all starts of the station."""
         self._settings = settings
@@ -149,8 +151,13 @@ class VirtualStage:
             self.clock,
             self._stepped,
             trace=Trace(self._settings.id, self.trace_file),
+            on_defect=self._met_defect,
         )
         self._driver.start()
+
+    def _met_defect(self) -> None:
+        if self._driver is not None:
+            self.broke_down(self._driver.trace.defect)
 
     def _stepped(self, step: Step) -> None:
         self.steps.append(step)
@@ -193,6 +200,7 @@ class VirtualStage:
         self._reachable = up
         if not up and self._link is not None:
             self._link.lose()
+            self._pump()
 
     @property
     def reachable(self) -> bool:
@@ -269,7 +277,6 @@ class _Link:
         waiting, self._waiting = self._waiting, deque()
         for call in waiting:
             self._answered(call, "offline")
-        self._stage.settle()
 
     def receive(
         self, unique_id: str, action: str, payload: Mapping[str, Any]

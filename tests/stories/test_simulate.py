@@ -11,6 +11,7 @@ from rig import checked
 
 from charger.replay.run import charts_of, replay
 from charger.settings import Settings, load
+from charger.statechart.event import Event
 from charger.stories.language import StoryError, read_line, read_story
 from charger.stories.play import play
 from charger.stories.simulate import HELP, Line, Simulation
@@ -128,7 +129,7 @@ def test_time_passes(table: Table) -> None:
         ("save", "save FILE: name the file, like tests/mine/walk.yaml"),
         ("save /nowhere/at/all", "/nowhere/at/all.yaml cannot be written: No such file or directory"),
         ("trace /nowhere/at/all", "/nowhere/at/all cannot be written: No such file or directory"),
-        ("why 9999", "there is no step 9999; `steps` shows those since the last act"),
+        ("why 9999", "there is no step 9999: the trace has 1 to 18"),
         ("why conector", "there is no chart 'conector' — did you mean 'connector'?"),
         ("undo", "there is nothing to undo"),
         (
@@ -261,6 +262,29 @@ def test_the_steps_since_the_last_act_have_numbers(table: Table) -> None:
     lines = table("steps")
     assert re.match(r" +\d+  08:00:01\.200  cable\.plugged 1", lines[1])
     assert "ocpp.StatusNotification.accepted" in "\n".join(lines)
+
+
+def test_a_defect_is_told(table: Table) -> None:
+    driver = table.simulation._stage.driver
+    assert driver
+    driver.post(Event("meter.sampled", 1))
+    lines = table("+1s")
+    assert "   DEFECT, contactors open, the station is built anew: meter.sampled: 'energy'" in lines
+    assert "wrong" in [line.kind for line in table.lines]
+    assert "  DEFECT meter.sampled: 'energy'" in table("why")
+    assert "       DEFECT meter.sampled: 'energy'" in table("steps")
+    assert "       every chart begins" in table("steps")
+
+
+def test_why_works_on_when_the_beginning_is_forgotten(table: Table) -> None:
+    table("plug 1")
+    table("swipe $tag")
+    table("+2h")
+    table("swipe $tag")
+    lines = table("why")
+    assert "card.presented" in lines[0]
+    assert "authorization in Idle hears card.presented" in lines
+    assert "card.presented" in "\n".join(table("steps"))
 
 
 # -- saving ----------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from test_player import told
 
 from charger import ports
 from charger.settings import load
+from charger.statechart.event import Event
 from charger.stories.play import SILENCE
 from charger.stories.virtual import VirtualStage
 
@@ -75,6 +76,18 @@ def test_what_is_on_its_way_when_the_link_breaks_is_lost(stage, tmp_path):
     stage.network(up=False)  # it is gone already
     stage.network(up=True)
     assert stage.wait(100, lambda: stage._link.open)
+
+
+def test_a_defect_is_one_defect_and_the_station_is_built_anew(stage, tmp_path):
+    """What the link has to say of it is for nobody: the old station is gone."""
+    assert told(tmp_path, BOOTED, stage=stage) is None
+    why = []
+    stage.broke_down = why.append
+    stage.driver.post(Event("meter.sampled", 1))
+    stage.wait(5, lambda: False)
+    assert why == ["meter.sampled: 'energy'"]
+    assert stage.linked
+    assert stage.driver.station.status()["status"] == "Faulted"
 
 
 def test_pings_are_answered(stage, tmp_path):
