@@ -321,13 +321,14 @@ def diff_charts(arguments: argparse.Namespace) -> int:
 
 def replay_trace(arguments: argparse.Namespace) -> int:
     """`charger replay`."""
+    from charger.loading import check_charts_in
     from charger.replay import report
     from charger.statechart.findings import as_text
     from charger.trace import read
 
     parts = read(arguments.trace)
     if arguments.charts:
-        checked = _check(arguments.charts)
+        checked = check_charts_in(arguments.charts)
         if checked.errors:
             print(as_text(checked.findings, checked.charts.sources), file=sys.stderr)
             raise ChargerError(f"{_count(len(checked.errors), 'error')}: these charts do not run")

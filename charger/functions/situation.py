@@ -81,7 +81,7 @@ class Connector:
     look: str = ""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Considered:
     """The tag that is being decided upon."""
 
@@ -178,9 +178,12 @@ class Situation:
             "inputs": [[name, number, on] for (name, number), on in self.inputs.items()],
             "notices": {number: _notices(one) for number, one in self.notices.items()},
             "considered": as_fact(self.considered),
+            "taken": as_fact(self.taken),
             "waiting": [as_fact(one) for one in self.waiting],
+            "awaiting": [[as_fact(one), since] for one, since in self.awaiting],
             "asked": list(self.asked.items()),
             "faults": dict(self.faults),
+            "warnings": {number: dict(found) for number, found in self.warnings.items()},
             "now": [self.now.monotonic, self.now.wall],
             "midnight": self._midnight,
             "drawn": self._drawn,
@@ -195,10 +198,12 @@ class Situation:
             self.notices[number] = _notices_of(saved["notices"][str(number)])
         self.notices[0] = _notices_of(saved["notices"]["0"])
         self.inputs = {(name, number): on for name, number, on in saved["inputs"]}
-        self.considered = Considered(**saved["considered"])
+        self.considered, self.taken = Considered(**saved["considered"]), Considered(**saved["taken"])
         self.waiting.extend(Considered(**one) for one in saved["waiting"])
+        self.awaiting.extend((Considered(**one), since) for one, since in saved["awaiting"])
         self.asked = {token: action for token, action in saved["asked"]}  # noqa: C416 - pairs of a list
         self.faults = dict(saved["faults"])
+        self.warnings = {int(number): dict(found) for number, found in saved["warnings"].items()}
         self.now = Moment(*saved["now"])
         self._midnight = saved["midnight"]
         for _ in range(saved["drawn"] - self._drawn):
@@ -416,7 +421,10 @@ class Situation:
             self.send(ports.ShowLight(number, look))
 
 
-_PLAIN = (*("emergency", "storage_failed", "interval", "display", "ignoring_calls", "run", "restart_reason"),)
+_PLAIN = (
+    *("emergency", "storage_failed", "interval", "display", "ignoring_calls", "run"),
+    *("restart_reason", "restart_wanted"),
+)
 """Of a situation: what a checkpoint has as it is."""
 
 
@@ -434,19 +442,15 @@ def _restore_wires(connector: Connector, saved: Mapping[str, Any]) -> None:
 
 
 def _notices(notices: Notices) -> dict[str, Any]:
-    return {
-        "waiting": [as_fact(notice) for notice in notices.waiting],
-        "told": notices.told and as_fact(notices.told),
-        "latest": notices.latest and as_fact(notices.latest),
-        "info": notices.info,
-        "urgent": notices.urgent,
-    }
+    told, latest = (notice and as_fact(notice) for notice in (notices.told, notices.latest))
+    waiting = [as_fact(notice) for notice in notices.waiting]
+    return {**as_fact(notices), "waiting": waiting, "told": told, "latest": latest}
 
 
 def _notices_of(saved: Mapping[str, Any]) -> Notices:
-    told, latest = (Notice(**saved[name]) if saved[name] else None for name in ("told", "latest"))
+    told, latest = (saved[name] and Notice(**saved[name]) for name in ("told", "latest"))
     waiting = [Notice(**notice) for notice in saved["waiting"]]
-    return Notices(waiting, told, saved["info"], latest, saved["urgent"])
+    return Notices(**{**saved, "waiting": waiting, "told": told, "latest": latest})
 
 
 Report = Callable[[Situation, Event], None]

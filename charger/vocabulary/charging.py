@@ -247,7 +247,7 @@ def tag_learn(at: Situation, _here: int, event: Event) -> None:
     if at.considered.tag is None:
         return
     info = authorization.from_wire(at.considered.tag, event.fields.get("idTagInfo") or {})
-    at.considered.parent = info.parent
+    at.considered = replace(at.considered, parent=info.parent)
     at.learn(info)
 
 

@@ -203,19 +203,20 @@ def test_a_question_of_a_kind_that_was_never_asked_stays_without_an_answer(
 def test_a_timer_of_the_recording_that_the_new_charts_do_not_have_is_left_out(
     evening: list[Part], edited: Edit
 ) -> None:
-    new = edited("authorization", ('    after: {10s: {actions: [panel.show: {text: ""}]}}\n', ""))
+    new = edited("link", ("    every: {WebSocketPingInterval: {actions: [link.ping]}}\n", ""))
     left = [entry for entry in entries(evening, new) if entry.new is None]
-    assert [entry.note for entry in left] == ["no such timer runs"] * len(left)
-    assert left
+    assert [(entry.note, entry.event.fields["key"]) for entry in left] == [
+        ("no such timer runs", "link/0/every Up:WebSocketPingInterval")
+    ] * 3
 
 
 def test_a_timer_of_the_new_charts_runs_out_when_it_is_due(evening: list[Part], edited: Edit) -> None:
-    new = edited("authorization", ("after: {10s: {actions", "after: {7s: {actions"))
+    new = edited("link", ("every: {WebSocketPingInterval:", "every: {7s:"))
     own = [entry for entry in entries(evening, new) if entry.old is None]
-    started = next(step.event.moment for step in evening[0].steps if step.event.name == "station.started")
-    assert own[0].event.fields == {"key": "authorization/0/after Idle:7s"}
-    assert own[0].event.moment.monotonic == started.monotonic + 7
-    assert own[0].event.moment.wall == pytest.approx(started.wall + 7)
+    opened = next(step.event.moment for step in evening[0].steps if step.event.name == "link.opened")
+    assert own[0].event.fields == {"key": "link/0/every Up:7s"}
+    assert own[0].event.moment.monotonic == opened.monotonic + 7
+    assert own[0].event.moment.wall == pytest.approx(opened.wall + 7)
 
 
 def test_a_difference_in_timers_alone_is_called_that(edited: Edit) -> None:
