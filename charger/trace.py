@@ -279,7 +279,7 @@ def _step_line(event: Event, outcome: Step | Defect) -> str:
 
 
 def _line(record: Mapping[str, Any]) -> str:
-    return json.dumps(record, separators=(",", ":"), ensure_ascii=False, default=repr) + "\n"
+    return json.dumps(record, separators=(",", ":"), default=repr) + "\n"
 
 
 # -- reading -----------------------------------------------------------------------------------------------

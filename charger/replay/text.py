@@ -129,7 +129,8 @@ def indented(line: str, sign: str = " ") -> str:
 
 def compact(value: Any) -> str:
     """JSON on one line."""
-    return json.dumps(value, ensure_ascii=False, default=list)
+    text = json.dumps(value, ensure_ascii=False, default=list)
+    return text.encode("utf-8", "backslashreplace").decode()  # half a character, which JSON may hold
 
 
 def cut(line: str) -> str:

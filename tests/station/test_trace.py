@@ -18,6 +18,7 @@ from charger.app import App
 from charger.errors import UsageError
 from charger.functions.situation import Situation
 from charger.replay import run
+from charger.replay.text import headline
 from charger.settings import load
 from charger.statechart.event import Event
 from charger.station import Station
@@ -157,6 +158,18 @@ def test_what_a_hostile_central_system_sends_is_bounded_too(monkeypatch: pytest.
     for _ in range(50):
         rig.call("DataTransfer", vendorId="v", data="x" * 4000)
     assert len("".join(rig.driver.trace.lines()).partition('"checkpoint"')[2]) < 40_000
+
+
+def test_whatever_json_can_hold_can_be_kept(tmp_path: Path) -> None:
+    """Half a surrogate pair is a text to JSON, and none to a file."""
+    rig = Rig()
+    rig.call("DataTransfer", vendorId="v\ud800", data="\x00\u2028 é")
+    assert_exact(rig)
+    [part] = read(keep(tmp_path, rig.driver.trace.lines()))
+    [call] = [step for step in part.steps if step.event.name == "ocpp.DataTransfer"]
+    assert call.event.fields == {"vendorId": "v\ud800", "data": "\x00\u2028 é"}
+    assert '"v\\ud800"' in headline(1, call.event)
+    headline(1, call.event).encode()
 
 
 # -- secrets -------------------------------------------------------------------------------------------
