@@ -427,6 +427,8 @@ def _write(option: str, file: Path, text: str) -> None:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{option} {file}: {error.strerror}") from error
+
+
 def simulate_station(arguments: argparse.Namespace) -> int:
     """`charger simulate`."""
     from charger.stories.needs import keys_of, why_not
