@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from charger.statechart import model
-from charger.statechart.diagram_words import value_text
+from charger.statechart.diagram_words import expression_text, value_text
 from charger.statechart.evaluate import Evaluator, Scene
 
 
@@ -45,7 +45,7 @@ class Explainer:
     def guard(self, expr: model.Expr, chart: model.Chart | None, scene: Scene) -> Part:
         """One guard, or part of one; `chart` is where it is written."""
         value = self._evaluator.expression(expr, chart)(scene)
-        text = expr_text(expr)
+        text = expression_text(expr)
         match expr:
             case model.And(parts=several):
                 return Part(text, bool(value), parts=self._until(several, False, chart, scene))
@@ -73,7 +73,7 @@ class Explainer:
         decided = False
         for part in parts:
             if decided:
-                found.append(Part(expr_text(part), None, asked=False))
+                found.append(Part(expression_text(part), None, asked=False))
                 continue
             found.append(self.guard(part, chart, scene))
             decided = bool(found[-1].value) is decides
@@ -106,25 +106,6 @@ class Explainer:
                 if isinstance(number, int) and 0 <= number < len(leaves) and leaves[number]:
                     place = f" {number}" if number else ""
                     yield f"{name}{place} is in {'/'.join(self._set.charts[name].path(leaves[number]))}"
-
-
-def expr_text(expr: model.Expr) -> str:
-    """A guard as it is written in a chart."""
-    match expr:
-        case model.And(parts=parts):
-            return " and ".join(_bracketed(part, model.Or) for part in parts)
-        case model.Or(parts=parts):
-            return " or ".join(expr_text(part) for part in parts)
-        case model.Not(part=part):
-            return f"not {_bracketed(part, model.And, model.Or)}"
-        case model.Compare(left=left, operator=operator, right=right):
-            return f"{value_text(left)} {operator} {value_text(right)}"
-        case _:
-            return value_text(expr)
-
-
-def _bracketed(expr: model.Expr, *kinds: type) -> str:
-    return f"({expr_text(expr)})" if isinstance(expr, kinds) else expr_text(expr)
 
 
 def _value(value: Any) -> str:

@@ -6,9 +6,10 @@ import pytest
 from chart_kit import HERE
 from test_evaluate import VOCABULARY, WORLD, charts, leaves
 
+from charger.statechart.diagram_words import expression_text
 from charger.statechart.evaluate import Evaluator, Scene
 from charger.statechart.event import Event
-from charger.statechart.explain import Explainer, expr_text
+from charger.statechart.explain import Explainer
 from charger.statechart.expressions import parse_guard
 from charger.statechart.model import ChartSet
 
@@ -122,4 +123,4 @@ def test_numbers_are_short(charts: ChartSet) -> None:
     ],
 )
 def test_a_guard_reads_as_it_was_written(text: str) -> None:
-    assert expr_text(parse_guard(text, HERE)) == text
+    assert expression_text(parse_guard(text, HERE)) == text
