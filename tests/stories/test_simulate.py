@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from rig import checked
 
+from charger.replay.other import run_other
 from charger.replay.run import charts_of, replay
 from charger.settings import Settings, load
 from charger.statechart.event import Event
@@ -415,3 +416,35 @@ def test_a_call_may_be_typed_with_the_answer_it_must_get() -> None:
 def test_a_line_that_is_no_step_is_told(line: str) -> None:
     with pytest.raises(StoryError):
         read_line(line)
+
+
+# -- what holds of every story -------------------------------------------------------------------------------
+
+TYPICAL = (
+    "TC_004_1",
+    "TC_005_2",
+    "TC_016",
+    "TC_032_2",
+    "TC_037_2",
+    "TC_039",
+    "TC_041",
+    "TC_071",
+    "X_008",
+    "X_017",
+)
+"""Sessions, restarts, power cuts, no link, faults, samples, two transactions."""
+
+
+@pytest.mark.parametrize("name", TYPICAL)
+def test_a_story_can_be_saved_anew_and_its_trace_is_exact_on_these_and_on_other_charts(
+    name: str, settings: Settings, tmp_path: Path
+) -> None:
+    [path] = (Path(__file__).parent / "core").glob(f"{name}-*.yaml")
+    table = Table(settings)
+    with table.simulation:
+        assert table.simulation.play(read_story(path)) is None
+        saved(table, tmp_path / "again.yaml")
+        table.simulation.write_trace(tmp_path / "t.jsonl")
+    for part in read(tmp_path / "t.jsonl"):
+        assert all(one.same for one in replay(part, checked()))
+        assert all(entry.same for entry in run_other(part, checked()).entries)
