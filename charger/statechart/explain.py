@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from charger.statechart import model
-from charger.statechart.diagram_words import expression_text, value_text
 from charger.statechart.evaluate import Evaluator, Scene
+from charger.statechart.wording import expression_text, value_text
 
 
 @dataclass(frozen=True, slots=True)

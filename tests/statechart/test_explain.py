@@ -6,12 +6,12 @@ import pytest
 from chart_kit import HERE
 from test_evaluate import VOCABULARY, WORLD, charts, leaves
 
-from charger.statechart.diagram_words import expression_text
 from charger.statechart.evaluate import Evaluator, Scene
 from charger.statechart.event import Event
 from charger.statechart.explain import Explainer
 from charger.statechart.expressions import parse_guard
 from charger.statechart.model import ChartSet
+from charger.statechart.wording import expression_text
 
 __all__ = ["charts"]
 
