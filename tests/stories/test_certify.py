@@ -449,12 +449,14 @@ import sys
 from pathlib import Path
 from charger.settings import load
 from charger.statechart.checks import check
-from charger.stories.real import RealStage
+from charger.stories.real import SILENCE, RealStage
 from charger.vocabulary import build
 
-settings = load(Path(sys.argv[1]), {})[0]
+settings, heard = load(Path(sys.argv[1]), {})[0], []
 with RealStage(settings, check(settings.charts, build)) as stage:
+    stage.ears = lambda call: heard.append(call) or SILENCE
     stage.power(on=True)
+    stage.wait(60, lambda: bool(heard))  # it speaks, so setpriv has done its work
     print(stage._process.pid, flush=True)
     stage.wait(600, lambda: False)
 """
