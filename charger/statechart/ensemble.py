@@ -547,19 +547,18 @@ class Ensemble:
         if running.kind == "after" or (running.kind == "at" and isinstance(running.delay, model.OfFact)):
             running.due, running.spent = None, True
         else:
-            self._arm(key)
+            self._arm(key, running.boundary)
         if instance:
             transition = next(t for t in state.transitions if _timer(instance, t) == key)
             self._offer(instance, transition.key)
 
-    def _arm(self, key: str) -> None:
+    def _arm(self, key: str, rung: float | None = None) -> None:
+        """`rung`: of ``at``, the boundary (epoch s) for which the timer has just run out."""
         instance, state, running = self._timers[key]
         moment = self._host.wall(self._event.moment)
-        if running.boundary is not None and running.boundary > moment.wall:
+        if rung is not None and rung > moment.wall:
             # The monotonic clock ran ahead of the wall clock by a little: the boundary has passed.
-            moment = (
-                replace(moment, wall=running.boundary) if self._event.fields.get("key") == key else moment
-            )
+            moment = replace(moment, wall=rung)
         before = running.due
         timing.arm(running, self._seconds(running.delay, instance, state), moment)
         if running.due is not None:

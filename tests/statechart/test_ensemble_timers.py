@@ -302,6 +302,12 @@ def test_at_a_key_is_armed_anew_when_the_key_is_written(play: Any) -> None:
     assert rings(made, 200) == ["120", "240"]
 
 
+def test_at_a_key_that_is_written_when_it_rings_is_armed_from_that_moment(play: Any) -> None:
+    body = "at: {Aligned: {actions: [it.rang, key.write: {key: Aligned, value: 700}]}}\nstates: {A: }"
+    made = play(body, keys={"Aligned": 300})
+    assert rings(made, 1500) == ["300", "700", "1400"]
+
+
 INSTANT = """
 states:
   A:
