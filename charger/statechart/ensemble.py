@@ -70,6 +70,8 @@ class Instance:
     """Answers its guards about the scene."""
     tries: Counter[str]
     leaf: str = ""
+    restless: bool = False
+    """Whether the leaf has an ``always``."""
     visit: int = 0
     """Counts how often the leaf was left: an answer is for one visit."""
     rested: int = -1
@@ -151,10 +153,15 @@ class Ensemble:
             for chart in chart_set.charts.values()
             for value in _argument_values(chart)
         }
-        self._status_of = {
-            id(chart): {leaf: _status(chart, leaf) for leaf in chart.leaves}
-            for chart in chart_set.charts.values()
+        status_of = {
+            name: {leaf: _status(chart, leaf) for leaf in chart.leaves}
+            for name, chart in chart_set.charts.items()
         }
+        self._shown = [
+            (instance, status_of[instance.chart.name])
+            for instance in self._instances
+            if any(status_of[instance.chart.name].values())
+        ]
         self._hearing = self._who_hears()
         self._statuses = {0: "", **dict.fromkeys(range(1, connectors + 1), "")}
         self._reported = dict(self._statuses)
@@ -167,7 +174,7 @@ class Ensemble:
         self._asking: list[tuple[int, Instance]] = []
         self._next_token = 1
         self._unanswered: str | None = None
-        self._budget = 0
+        self._allowed = self._budget = STEP_BUDGET * max(1, connectors)
         self._written: set[str] = set()
         self._clock_set = False
         self.moves: list[Moved] = []
@@ -238,7 +245,7 @@ class Ensemble:
 
     def _begin(self, event: Event) -> None:
         self.moves = []
-        self._budget = STEP_BUDGET * max(1, len(self._statuses) - 1)
+        self._budget = self._allowed
         self._event = event
         self._changes += 1
 
@@ -283,16 +290,17 @@ class Ensemble:
             asked = self._awaited.pop(event.token, None)
             current = asked is not None and asked[0].visit == asked[1]
             return [(asked[0], f"on {event.name}")] if asked and current else []
-        hearing = self._hearing.get(event.name, [])
+        hearing = self._hearing.get(event.name, ())
+        here = event.connector
         if event.call is not None:
-            return [pair for pair in hearing if pair[0].number == (event.connector or 0)]
-        if event.connector is None:
-            return hearing
+            return [(one, key) for key, ones in hearing for one in ones if one.number == (here or 0)]
+        if here is None:
+            return [(one, key) for key, ones in hearing for one in ones]
         return [
-            (instance, key)
-            for instance, key in hearing
-            if instance.number == event.connector
-            or (instance.number == 0 and len(instance.chart.scopes) == 1)
+            (one, key)
+            for key, ones in hearing
+            for one in ones
+            if one.number == here or (one.number == 0 and len(one.chart.scopes) == 1)
         ]
 
     def _offer(self, instance: Instance, key: str) -> bool:
@@ -310,10 +318,8 @@ class Ensemble:
         """Take this instance's own ``always`` until it rests."""
         moved = False
         instance.scene.event = self._event
-        machine = instance.machine
-        while instance.rested != self._changes:
-            hears = machine.hears(instance.leaf, "always")
-            move = machine.step(instance.leaf, "always", instance.ask) if hears else None
+        while instance.restless and instance.rested != self._changes:
+            move = instance.machine.step(instance.leaf, "always", instance.ask)
             if move is None:
                 instance.rested = self._changes
             else:
@@ -327,13 +333,13 @@ class Ensemble:
         while moved:
             moved = False
             for instance in self._instances:
-                if instance.rested != self._changes:
+                if instance.restless and instance.rested != self._changes:
                     moved = self._settle(instance) or moved
 
     def _read_statuses(self) -> None:
         """The status of whoever rests in a state that has one; those passed through show nothing."""
-        for instance in self._instances:
-            status = self._status_of[id(instance.chart)][instance.leaf]
+        for instance, status_in in self._shown:
+            status = status_in[instance.leaf]
             if status is not None:
                 self._statuses[instance.number] = status
         for number, status in self._statuses.items():
@@ -433,6 +439,7 @@ class Ensemble:
             Moved(instance.chart.name, instance.number, instance.leaf, move.leaf, move.transition)
         )
         instance.leaf = self.leaves[instance.chart.name][instance.number] = move.leaf
+        instance.restless = instance.machine.hears(move.leaf, "always")
         for part in move.parts:
             match part:
                 case Exited(state=name):
@@ -453,7 +460,8 @@ class Ensemble:
             if transition.delay is not None and (key := _timer(instance, transition)) in self._timers:
                 del self._timers[key]
                 self._host.cancel_timer(key)
-        self._perform_all(instance, state.exit)
+        if state.exit:
+            self._perform_all(instance, state.exit)
 
     def _enter(self, instance: Instance, state: model.State) -> None:
         instance.tries[state.name] += 1
@@ -464,7 +472,8 @@ class Ensemble:
                 running = timing.Running(transition.kind, transition.delay, self._event.moment.monotonic)
                 self._timers[key] = (instance, state, running)
                 self._arm(key)
-        self._perform_all(instance, state.entry)
+        if state.entry:
+            self._perform_all(instance, state.entry)
 
     def _scene(self, number: int) -> Scene:
         return Scene(self._host, self.leaves, number, self._event, {})
@@ -604,18 +613,19 @@ class Ensemble:
 
     # -- wiring ------------------------------------------------------------------------------------------
 
-    def _who_hears(self) -> dict[str, list[tuple[Instance, str]]]:
-        """Event name → who is offered it and under which key, in index order."""
-        hearing: dict[str, list[tuple[Instance, str]]] = {}
-        for instance in self._instances:
-            for name in dict.fromkeys(t.trigger for t in instance.chart.transitions() if t.kind == "on"):
-                hearing.setdefault(name, []).append((instance, f"on {name}"))
-        wildcard = [(instance, key) for instance, key in hearing.pop("ocpp.*", [])]
+    def _who_hears(self) -> dict[str, list[tuple[str, list[Instance]]]]:
+        """Event name → under which key it is offered to whom, in index order."""
+        hearing: dict[str, list[tuple[str, list[Instance]]]] = {}
+        for chart in self._set.charts.values():
+            ones = [instance for instance in self._instances if instance.chart is chart]
+            for name in dict.fromkeys(t.trigger for t in chart.transitions() if t.kind == "on"):
+                hearing.setdefault(name, []).append((f"on {name}", ones))
+        wildcard = hearing.pop("ocpp.*", [])
         for call in self._vocabulary.calls():
-            scopes = {instance.number > 0 for instance, _ in hearing.get(call, [])}
-            for instance, key in wildcard:
-                if (instance.number > 0) not in scopes:
-                    hearing.setdefault(call, []).append((instance, key))
+            scopes = {one.number > 0 for _, ones in hearing.get(call, ()) for one in ones}
+            for key, ones in wildcard:
+                others = [one for one in ones if (one.number > 0) not in scopes]
+                hearing.setdefault(call, []).append((key, others))
         return hearing
 
     def _live_invariants(self, connectors: int) -> Iterator[tuple[model.Invariant, Ask, int]]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from statemachine import StateChart
@@ -43,14 +44,14 @@ class Taken:
     transition: model.Transition
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Move:
     """What one microstep does: the parts in order, and where it ends."""
 
     parts: tuple[Exited | Entered | Taken, ...]
     leaf: str
 
-    @property
+    @cached_property
     def transition(self) -> model.Transition | None:
         """The transition taken; None for the very first entry."""
         return next((part.transition for part in self.parts if isinstance(part, Taken)), None)

@@ -6,7 +6,7 @@ exists and is what the test says, False until then. A few words do something: se
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -84,16 +84,23 @@ class Play:
         reports: Mapping[str, str] | None = None,
         observer: Observer | None = None,
         start: bool = True,
+        engine: Callable[..., Any] = Ensemble,
     ) -> None:
-        """`reports`: event → fact that it makes true at its connector, before any chart hears it."""
+        """`reports`: event → fact that it makes true at its connector, before any chart hears it.
+
+        `engine`: what runs the charts, if not the ensemble.
+        """
         self.charts = read_charts(folder, charts, index)
         self.world = World(facts or {}, keys or {})
         self.now = 0.0
         self.vocabulary = _vocabulary(self.charts, self.world, reports or {})
-        self.ensemble = Ensemble(self.charts, self.vocabulary, connectors, self.world, observer)
+        self.ensemble = engine(self.charts, self.vocabulary, connectors, self.world, observer)
         self.world.charts = self.ensemble
         if start:
-            self.ensemble.start(Event("station.started", moment=self.moment()))
+            self.begin()
+
+    def begin(self) -> None:
+        self.ensemble.start(Event("station.started", moment=self.moment()))
 
     def moment(self) -> Moment:
         return Moment(self.now, T0 + self.now)

@@ -13,6 +13,7 @@ import pytest
 from chart_kit import read_charts
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from plain import move_by
 
 from charger.statechart import model
 from charger.statechart.findings import Mark
@@ -40,25 +41,8 @@ def by_the_book(chart: Chart, leaf: str, key: str, ask: Answers) -> Move | None:
     for state in chart.lineage(leaf):
         for transition in state.transitions:
             if transition.key == key and (transition.guard is None or ask(transition)):
-                return _moved(chart, leaf, transition)
+                return move_by(chart, leaf, transition)
     return None
-
-
-def _moved(chart: Chart, leaf: str, transition: Transition) -> Move:
-    target, source = transition.target, transition.source
-    if target is None:
-        return Move((Taken(transition),), leaf)
-    around_target = ("", *chart.path(target))[:-1]
-    if source in around_target:  # inside the state that declares it: that one is not left
-        stays = source
-    else:  # everything up to the innermost state around both
-        around_source = ("", *chart.path(source))[:-1]
-        stays = next(name for name in reversed(around_source) if name in around_target)
-    depth = len(chart.path(stays))
-    end = chart.initial_leaf(target)
-    left = [Exited(name) for name in reversed(chart.path(leaf)[depth:])]
-    entered = [Entered(name) for name in chart.path(end)[depth:]]
-    return Move((*left, Taken(transition), *entered), end)
 
 
 class Stock:
