@@ -44,7 +44,10 @@ ATOMS = (
         "here == 1",
     ),
 )
-WAITING = ("is.p", "is.q", "event.n == 1", "event.n > 1", "in(blue) and is.q", "named and event.n > 0")
+WAITING = (
+    *("is.p", "is.q", "event.n == 1", "event.n > 1", "in(blue) and is.q", "named and event.n > 0"),
+    *("in(b.B)", "in(c.B)", "any(c.C)"),
+)
 ACTIONS: tuple[Any, ...] = (
     *("note.one", "note.two", {"note.with": {"n": "event.n", "at": "here", "of": "first(red)", "p": "is.p"}}),
     *({"fact.set": {"fact": "'is.p'"}}, {"fact.clear": {"fact": "'is.p'"}}),

@@ -8,6 +8,7 @@ here from docs/charts.md.
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import pytest
 from chart_kit import read_charts
@@ -129,6 +130,26 @@ def test_every_step_is_what_the_book_and_the_stock_machine_say(chart: Chart, scr
         assert machine.step(leaf, key, answers(bits, in_machine)) == expected
         assert in_machine == in_stock == in_book, "other guards were asked, or in another order"
         assert machine.hears(leaf, key) or expected is None
+        leaf = expected.leaf if expected else leaf
+
+
+@settings(FAST, max_examples=60)
+@given(charts(), SCRIPTS, st.integers(0, 2**32))
+def test_guards_may_answer_otherwise_each_time_they_are_asked(
+    chart: Chart, script: Script, seed: int
+) -> None:
+    def changing() -> Answers:
+        chance = Random(seed)
+        return lambda _transition: chance.random() < 0.5
+
+    machine, stock = Machine(chart), Stock(chart)
+    leaf = chart.initial_leaf()
+    in_book, in_stock, in_machine = changing(), changing(), changing()
+    for event, _ in script * 3:
+        key = f"on {event}"
+        expected = by_the_book(chart, leaf, key, in_book)
+        assert stock.step(key, in_stock) == expected
+        assert machine.step(leaf, key, in_machine) == expected
         leaf = expected.leaf if expected else leaf
 
 

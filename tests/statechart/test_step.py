@@ -90,7 +90,7 @@ class Watched:
         }
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.integers(0, 2**32))
 def test_the_ensemble_does_what_the_language_says(seed: int) -> None:
     rng = Random(seed)
@@ -153,7 +153,7 @@ class W3C(Plain):
         self.scxml.internal_queue.append(event)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 2**32))
 def test_one_chart_does_what_the_w3c_says(seed: int) -> None:
     rng = Random(seed)
