@@ -46,7 +46,7 @@ ATOMS = (
 )
 WAITING = (
     *("is.p", "is.q", "event.n == 1", "event.n > 1", "in(blue) and is.q", "named and event.n > 0"),
-    *("in(b.B)", "in(c.B)", "any(c.C)"),
+    *("in(b.B)", "in(b.C)", "in(b.D)", "in(c.B)", "in(c.C)", "any(c.D)"),  # one chart waits for another
 )
 ACTIONS: tuple[Any, ...] = (
     *("note.one", "note.two", {"note.with": {"n": "event.n", "at": "here", "of": "first(red)", "p": "is.p"}}),
@@ -157,7 +157,7 @@ REPLIES = ("Accepted", "later", "later", {"error": "NotSupported"}, {"answer.mak
 def chart_set(rng: Random) -> dict[str, str]:
     """Texts by name, in the order of the index."""
     scopes = ("station", "connector", "connector", ["station", "connector"])
-    return {name: chart_text(rng, name, rng.choice(scopes)) for name in CHARTS[: rng.randint(1, len(CHARTS))]}
+    return {name: chart_text(rng, name, rng.choice(scopes)) for name in CHARTS[: rng.choice([1, 2, 3, 3])]}
 
 
 def event(rng: Random) -> tuple[Any, ...]:
