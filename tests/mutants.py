@@ -1,6 +1,6 @@
 """Proves the tests of the step: every mutation below must make one fail. A quarter of an hour.
 
-    python tests/mutants.py [part of a file or of an old text]
+    python tests/mutants.py [part of "MODULE MUTATION"]
 
 A mutation is one edit of one module in a copy of the program. The differential tests (test_step.py,
 test_machine.py) are asked first, without shrinking; what they let live, all tests of the folder see.
@@ -132,7 +132,7 @@ def failing(folder: Path, *files: str) -> str:
         return "it does not end"
     if not told.returncode:
         return ""
-    found = re.search(r"^(?:FAILED|ERROR) (\S+?)(?: - .*)?$", told.stdout, re.M)
+    found = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", told.stdout, re.M)
     return found[1] if found else f"pytest ended with {told.returncode}"
 
 

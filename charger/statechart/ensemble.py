@@ -70,8 +70,6 @@ class Instance:
     """Answers its guards about the scene."""
     tries: Counter[str]
     leaf: str = ""
-    restless: bool = False
-    """Whether the leaf has an ``always``."""
     visit: int = 0
     """Counts how often the leaf was left: an answer is for one visit."""
     rested: int = -1
@@ -174,7 +172,7 @@ class Ensemble:
         self._asking: list[tuple[int, Instance]] = []
         self._next_token = 1
         self._unanswered: str | None = None
-        self._allowed = self._budget = STEP_BUDGET * max(1, connectors)
+        self._most_moves = self._budget = STEP_BUDGET * max(1, connectors)
         self._written: set[str] = set()
         self._clock_set = False
         self.moves: list[Moved] = []
@@ -245,7 +243,7 @@ class Ensemble:
 
     def _begin(self, event: Event) -> None:
         self.moves = []
-        self._budget = self._allowed
+        self._budget = self._most_moves
         self._event = event
         self._changes += 1
 
@@ -318,7 +316,7 @@ class Ensemble:
         """Take this instance's own ``always`` until it rests."""
         moved = False
         instance.scene.event = self._event
-        while instance.restless and instance.rested != self._changes:
+        while instance.rested != self._changes and instance.leaf in instance.machine.restless:
             move = instance.machine.step(instance.leaf, "always", instance.ask)
             if move is None:
                 instance.rested = self._changes
@@ -333,7 +331,7 @@ class Ensemble:
         while moved:
             moved = False
             for instance in self._instances:
-                if instance.restless and instance.rested != self._changes:
+                if instance.rested != self._changes and instance.leaf in instance.machine.restless:
                     moved = self._settle(instance) or moved
 
     def _read_statuses(self) -> None:
@@ -439,7 +437,6 @@ class Ensemble:
             Moved(instance.chart.name, instance.number, instance.leaf, move.leaf, move.transition)
         )
         instance.leaf = self.leaves[instance.chart.name][instance.number] = move.leaf
-        instance.restless = instance.machine.hears(move.leaf, "always")
         for part in move.parts:
             match part:
                 case Exited(state=name):

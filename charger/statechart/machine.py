@@ -130,6 +130,8 @@ class Machine:
             leaf: frozenset(t.key for state in chart.lineage(leaf) for t in state.transitions)
             for leaf in chart.leaves
         }
+        self.restless = frozenset(leaf for leaf in chart.leaves if self.hears(leaf, "always"))
+        """The leaves that have an ``always``."""
 
     def hears(self, leaf: str, key: str) -> bool:
         """Whether any transition competes for `key` in `leaf`."""
