@@ -6,7 +6,7 @@ STATION ?= stations/simulated.yaml
 CSMS_PORT ?= 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check diagrams lint types accept bench fuzz soak lock clean system-run system-test
+.PHONY: help run test check diagrams lint types accept bench mutants fuzz soak lock clean system-run system-test
 
 help: ## Show this.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,10 @@ accept: $(VENV)/.test ## Take what is printed now, in findings and pages, for th
 
 bench: $(VENV)/.test ## Measure, beside a raw echo and a minimal charge point. Several minutes.
 	$(PY) bench/run.py
+	$(PY) bench/engines.py
+
+mutants: $(VENV)/.test ## Prove the tests of the step: 77 edits of the engine, each of which must be noticed.
+	$(PY) tests/mutants.py
 
 fuzz: $(VENV)/.test ## A hostile Central System and a hostile world, by chance. A quarter of an hour.
 	CHARGER_FUZZ=$(FUZZ) $(PY) -m pytest tests/fuzz/test_hostile.py tests/fuzz/test_hostile_link.py --no-cov
