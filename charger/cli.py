@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import os
 import shutil
@@ -27,14 +26,17 @@ if TYPE_CHECKING:
     from charger.revisions import Side
     from charger.settings import Settings
     from charger.statechart.checks import Checked
+    from charger.statechart.exchange import Converted
     from charger.statechart.findings import Finding
     from charger.statechart.model import ChartSet
+    from charger.statechart.words import Vocabulary
     from charger.stories.language import Story
     from charger.stories.play import Played
     from charger.stories.simulate import Line
 
 FINE, FINDINGS, WRONG = 0, 1, 2
 FORMATS = ("text", "json", "github")
+FORMATS_WRITTEN, FORMATS_READ = ("xstate", "scxml", "mermaid", "plantuml", "dot"), ("xstate", "scxml")
 CLEAR = "\r\033[K"
 """What empties a line of a terminal."""
 
@@ -123,6 +125,31 @@ def _parser() -> argparse.ArgumentParser:
     )
     why.set_defaults(command=explain_step)
 
+    schema = commands.add_parser("schema", help="write the schema for editors, with the charts' own words")
+    schema.add_argument("charts", type=Path, nargs="?", help="a folder of charts; left out: ./charts")
+    schema.add_argument(
+        "--check", action="store_true", help="write nothing, tell if it is stale (exit code 1)"
+    )
+    schema.set_defaults(command=write_schema)
+
+    explain = commands.add_parser("explain", help="what a word is, where the charts use it, an example")
+    explain.add_argument(
+        "name", help="an event, fact, action, state, tag, guard, key, rule, … as it is written"
+    )
+    _charts_option(explain)
+    explain.set_defaults(command=explain_word)
+
+    convert = commands.add_parser("convert", help="charts in the formats of other tools, and back")
+    convert.add_argument(
+        "path", type=Path, nargs="?", help="a folder of charts (left out: ./charts); with --from, a file"
+    )
+    way = convert.add_mutually_exclusive_group(required=True)
+    way.add_argument("--to", choices=FORMATS_WRITTEN)
+    way.add_argument("--from", choices=FORMATS_READ, dest="origin")
+    convert.add_argument("--chart", metavar="NAME", help="only this chart")
+    convert.add_argument("--out", type=Path, metavar="DIR", help="a file per chart; left out: to the screen")
+    convert.set_defaults(command=convert_charts)
+
     config = commands.add_parser("config", help="show the effective settings and where each came from")
     _station_argument(config)
     config.set_defaults(command=show_config)
@@ -167,6 +194,10 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _charts_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--charts", type=Path, metavar="DIR", help="a folder of charts; left out: ./charts")
+
+
 def _station_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "station",
@@ -182,16 +213,13 @@ def _station_argument(parser: argparse.ArgumentParser) -> None:
 def init_folder(arguments: argparse.Namespace) -> int:
     """`charger init DIR`."""
     from charger.settings import shipped
-    from charger.statechart.schema import chart_schema
-    from charger.vocabulary import build
 
     folder: Path = arguments.folder
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty; name a new folder")
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copytree(shipped("charts"), folder / "charts")
-    schema = json.dumps(chart_schema(build()), indent=1) + "\n"
-    (folder / "charts" / "chart.schema.json").write_text(schema, encoding="utf-8")
+    _write_schema(folder / "charts")
     pictures = shipped("diagrams")
     if pictures.is_dir():
         shutil.copytree(pictures, folder / "diagrams")
@@ -356,6 +384,86 @@ def explain_step(arguments: argparse.Namespace) -> int:
     return FINE
 
 
+def write_schema(arguments: argparse.Namespace) -> int:
+    """`charger schema [--check]`."""
+    from charger.loading import shown
+    from charger.statechart.schema import FILE
+
+    folder: Path = arguments.charts or _charts_here()
+    changed = _write_schema(folder, only_look=arguments.check)
+    what = ("stale" if arguments.check else "changed") if changed else "nothing changed"
+    print(f"{shown(folder / FILE)}: {what}")
+    if changed and arguments.check:
+        print(f"write it again: charger schema{f' {arguments.charts}' if arguments.charts else ''}")
+    return FINDINGS if changed and arguments.check else FINE
+
+
+def explain_word(arguments: argparse.Namespace) -> int:
+    """`charger explain NAME`."""
+    from charger.loading import shown
+    from charger.statechart.lookup import Lookup
+
+    folder: Path = arguments.charts or _charts_here()
+    charts, vocabulary = _read(folder)
+    lookup = Lookup(charts, vocabulary)
+    text = lookup.explain(arguments.name)
+    if not text:
+        near = lookup.nearest(arguments.name)
+        hint = f"; nearest are {', '.join(near)}" if near else ""
+        raise UsageError(
+            f"no word '{arguments.name}' in the vocabulary, the language or {shown(folder)}{hint}"
+        )
+    print(text)
+    return FINE
+
+
+def convert_charts(arguments: argparse.Namespace) -> int:
+    """`charger convert`: what could not be carried is told on stderr, with exit code 1."""
+    from charger.loading import shown
+
+    converted = _foreign_chart(arguments) if arguments.origin else _own_charts_as(arguments)
+    if arguments.out:
+        _make_folder("--out", arguments.out)
+    for name, text in converted.texts.items():
+        if arguments.out:
+            _write("--out", arguments.out / name, text)
+            print(shown(arguments.out / name))
+        else:
+            print(text, end="")
+    for finding in converted.findings:
+        print(finding, file=sys.stderr)
+    if not converted.texts:
+        return WRONG
+    return FINDINGS if converted.findings else FINE
+
+
+def _foreign_chart(arguments: argparse.Namespace) -> Converted:
+    from charger.loading import shown
+    from charger.statechart import exchange
+
+    if arguments.path is None or arguments.chart or arguments.out:
+        raise UsageError("--from takes a file, and prints the chart: --from scxml FILE")
+    return exchange.read(arguments.origin, arguments.path, shown(arguments.path))
+
+
+def _own_charts_as(arguments: argparse.Namespace) -> Converted:
+    from charger.loading import check_charts_in, shown
+    from charger.statechart import exchange
+
+    folder: Path = arguments.path or _charts_here()
+    checked = check_charts_in(folder)
+    if checked.errors:
+        _report(checked.findings, checked.charts.sources, "text", "")
+        raise ChargerError("charts with mistakes in them are not converted")
+    charts = checked.charts
+    chosen = [chart for chart in charts.charts.values() if arguments.chart in (None, chart.name)]
+    if not chosen:
+        raise UsageError(f"no chart '{arguments.chart}' in {shown(folder)}: {', '.join(charts.charts)}")
+    if len(chosen) > 1 and not arguments.out:
+        raise UsageError("several charts: name one with --chart, or a folder with --out")
+    return exchange.write(arguments.to, charts, chosen)
+
+
 def show_config(arguments: argparse.Namespace) -> int:
     """`charger config`: every setting, its value, and where it came from; secrets hidden."""
     from charger.functions.records import Records
@@ -422,11 +530,19 @@ def certify_station(arguments: argparse.Namespace) -> int:
     return FINE if found.passed and len(run.played) == len(chosen) else FINDINGS
 
 
-def _write(option: str, file: Path, text: str) -> None:
+def _write(what: str, file: Path, text: str) -> None:
+    """Write a text; `what` names the option, or the thing."""
     try:
         file.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UsageError(f"{option} {file}: {error.strerror}") from error
+        raise UsageError(f"{what} {file}: {error.strerror}") from error
+
+
+def _make_folder(what: str, folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{what} {folder}: {error.strerror}") from error
 
 
 def simulate_station(arguments: argparse.Namespace) -> int:
@@ -506,6 +622,30 @@ def _side(which: str, word: str, other: str) -> Side:
     if not side.comparable:
         raise UsageError(f"{which}, {side.name}, cannot be compared before that is mended")
     return side
+
+
+def _read(folder: Path) -> tuple[ChartSet, Vocabulary]:
+    """Charts as they are, mistakes and all."""
+    from charger.loading import shown
+    from charger.statechart.reader import read_set
+    from charger.vocabulary import build
+
+    charts, findings = read_set(folder, shown(folder))
+    if not charts.charts:
+        raise UsageError(f"no chart can be read: {findings[0]}")
+    return charts, build(charts)
+
+
+def _write_schema(folder: Path, *, only_look: bool = False) -> bool:
+    """Bring the schema of a folder of charts up to date; tells whether it was not."""
+    from charger.statechart.schema import FILE, schema_text
+
+    text = schema_text(*_read(folder))
+    file = folder / FILE
+    changed = not file.exists() or file.read_text(encoding="utf-8") != text
+    if changed and not only_look:
+        _write("the schema", file, text)
+    return changed
 
 
 def _load(path: Path) -> tuple[Settings, Checked]:

@@ -18,6 +18,8 @@ _PHASE_ITEM = re.compile(r"\s*(?:(\d+)\.)?(NotApplicable|Unknown|RST|RTS|SRT|STR
 _WHOLE = re.compile(r"\s*[0-9]{1,10}\s*\Z")
 
 Type = Literal["bool", "int", "list", "text"]
+NO_LIMIT = 2_147_483_647
+"""The greatest integer of OCPP 1.6."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ class Key:
     optional: bool = False
     """May be left out of a station (OCPP 1.6 §9: not required)."""
     low: int = 0
-    high: int = 2_147_483_647
+    high: int = NO_LIMIT
     unit: str = ""
     check: Callable[[str, Configuration], bool] | None = None
     """Further validation of a text that has the right type."""

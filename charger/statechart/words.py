@@ -116,6 +116,17 @@ class KeyWord:
     name: str
     description: str
     type: Type
+    default: str = ""
+    unit: str = ""
+    low: int | None = None
+    high: int | None = None
+    """The range of a number; None: no limit of its own."""
+    writable: bool = True
+    """By the Central System."""
+    optional: bool = False
+    """A station need not offer it."""
+    reboot: bool = False
+    """A new value takes effect after a restart."""
     least: float | None = None
 
 
@@ -144,3 +155,11 @@ class Vocabulary:
     def calls(self) -> dict[str, EventWord]:
         """The events that owe an answer."""
         return {name: word for name, word in self.events.items() if word.replies is not None}
+
+
+def shown(fields: Mapping[str, Field]) -> str:
+    """``tag: text; connector?: connector; type: Hard, Soft``; a question mark: may be absent."""
+    return "; ".join(
+        f"{name}{'' if one.required else '?'}: {', '.join(sorted(one.words)) or one.type}"
+        for name, one in fields.items()
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from charger import ports
-from charger.functions.configuration import KEYS, Key, setting_key
+from charger.functions.configuration import KEYS, NO_LIMIT, Key, setting_key
 from charger.functions.situation import Situation
 from charger.functions.status import FOLLOWS
 from charger.statechart.event import Event
@@ -55,7 +55,7 @@ def build(chart_set: ChartSet | None = None) -> Vocabulary:
     facts = {name: word for part in parts for name, word in part.facts.items()}
     actions = {name: word for part in parts for name, word in part.actions.items()}
     answers = {name: word for part in parts for name, word in part.answers.items()}
-    keys = {key.name: _key_word(key) for key in KEYS.values()}
+    keys = {name: _key_word(key) for name, key in KEYS.items()}
     if chart_set:
         for name, default in chart_set.settings.items():
             keys[name] = _key_word(setting_key(name, default))
@@ -83,8 +83,20 @@ def build(chart_set: ChartSet | None = None) -> Vocabulary:
 
 
 def _key_word(key: Key) -> KeyWord:
-    # A key that is not offered reads as nothing (0), whatever its lowest value.
-    return KeyWord(key.name, key.description, _TYPES[key.type], min(key.low, 0))
+    number = key.type == "int"
+    return KeyWord(
+        key.name,
+        key.description,
+        _TYPES[key.type],
+        key.default,
+        key.unit,
+        low=key.low if number else None,
+        high=key.high if number and key.high < NO_LIMIT else None,
+        writable=key.writable,
+        optional=key.optional,
+        reboot=key.reboot,
+        least=min(key.low, 0),  # a key that is not offered reads as nothing, whatever its lowest value
+    )
 
 
 def _read_key(at: Situation, name: str) -> Any:
