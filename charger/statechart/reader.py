@@ -46,7 +46,7 @@ RESERVED = {
 
 _STATE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
 _LOWER_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
-_YAML_WORDS = {"On", "Off", "Yes", "No", "None", "True", "False", "Null"}
+YAML_WORDS = {"On", "Off", "Yes", "No", "None", "True", "False", "Null"}
 _SCOPES = ("station", "connector")
 _FILES_OF_OTHERS = {
     "index": "index.yaml lists the charts",
@@ -367,7 +367,7 @@ class _Reader:
     def _children(self, node: Node | None, parent: str) -> Iterator[str]:
         for key, value in self.pairs(node, "states"):
             name = self.word(key, _STATE_NAME, "a state", "a CapitalWord of letters and digits")
-            if name in _YAML_WORDS:
+            if name in YAML_WORDS:
                 self.report(
                     key.mark, "bad-name", f"'{name}' is read as a value by other YAML tools: rename it"
                 )
