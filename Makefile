@@ -31,6 +31,7 @@ types: $(VENV)/.test ## Types.
 check: $(VENV)/.run ## The charts and their pictures.
 	$(CHARGER) check charts
 	$(CHARGER) diagram --check
+	$(CHARGER) schema --check
 
 diagrams: $(VENV)/.run ## Draw the charts anew.
 	$(CHARGER) diagram
