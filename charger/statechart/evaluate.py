@@ -33,7 +33,7 @@ class Scene:
 
 Ask: TypeAlias = Callable[[Scene], Any]
 
-_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -93,7 +93,7 @@ class Evaluator:
 
     def _compare(self, expr: model.Compare, chart: model.Chart | None) -> Ask:
         left, right = self.value(expr.left, chart), self.value(expr.right, chart)
-        compare = _OPERATORS[expr.operator]
+        compare = OPERATORS[expr.operator]
         ordering = expr.operator not in ("==", "!=")
 
         def ask(scene: Scene) -> bool:

@@ -10,13 +10,12 @@ facts may hold together), so "never" means never, and "may" means that no condit
 from __future__ import annotations
 
 import itertools
-import operator
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from charger.statechart import model
-from charger.statechart.evaluate import MINUTE_OF_DAY, Evaluator
+from charger.statechart.evaluate import MINUTE_OF_DAY, OPERATORS, Evaluator
 from charger.statechart.findings import Mark
 from charger.statechart.model import Chart, ChartSet, Expr, Transition
 from charger.statechart.wording import value_text
@@ -402,14 +401,6 @@ class Search:
 
 
 _TURNED = {"<": ">", "<=": ">=", ">": "<", ">=": "<="}
-_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 def compare(sign: str, one: Any, other: Any) -> bool:
@@ -417,7 +408,7 @@ def compare(sign: str, one: Any, other: Any) -> bool:
     if isinstance(one, str) and isinstance(other, str):
         one, other = one.casefold(), other.casefold()
     try:
-        return bool(_OPERATORS[sign](one, other))
+        return bool(OPERATORS[sign](one, other))
     except TypeError:
         return False
 
