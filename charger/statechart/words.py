@@ -127,7 +127,11 @@ class KeyWord:
     """A station need not offer it."""
     reboot: bool = False
     """A new value takes effect after a restart."""
-    least: float | None = None
+
+    @property
+    def least(self) -> int | None:
+        """The lowest that it may read: a key that is not offered is 0, whatever its lowest value."""
+        return None if self.low is None else min(self.low, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,6 @@ def _key_word(key: Key) -> KeyWord:
         writable=key.writable,
         optional=key.optional,
         reboot=key.reboot,
-        least=min(key.low, 0),  # a key that is not offered reads as nothing, whatever its lowest value
     )
 
 

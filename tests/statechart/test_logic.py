@@ -40,7 +40,7 @@ VOCABULARY = Vocabulary(
             _fact(MINUTE_OF_DAY, "number"),
         )
     },
-    keys={"Many": KeyWord("Many", "", "number", 0), "Free": KeyWord("Free", "", "bool")},
+    keys={"Many": KeyWord("Many", "", "number", low=0), "Free": KeyWord("Free", "", "bool")},
     read_key=lambda world, name: world.get(name),
     events={
         "car.came": EventWord("car.came", "", Scope.CONNECTOR, makes={"is.a": True, "is.b": None}),
