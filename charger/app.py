@@ -26,6 +26,7 @@ from charger.ports import Central, Change, Clock, Post, Restart
 from charger.settings import Settings
 from charger.statechart.checks import Checked
 from charger.statechart.event import Event
+from charger.statechart.model import ChartSet
 from charger.station import Station, Step
 from charger.storage import SqliteStorage
 from charger.trace import Trace, TraceFile, keep
@@ -69,7 +70,9 @@ class App:
         if storage.recovered:
             LOG.error("%s", storage.recovered)
         self._clock = MonotonicClock()
-        self._hardware = simulated_hardware(settings, settings.data / "meters", self._clock)
+        self._hardware = simulated_hardware(
+            settings, self._checked.charts, settings.data / "meters", self._clock
+        )
         try:
             self._driver = Driver(
                 self._station,
@@ -248,8 +251,10 @@ class App:
         return [charts.parent / "diagrams", charts / "diagrams"]
 
 
-def simulated_hardware(settings: Settings, register: Path, clock: Clock) -> SimulatedHardware:
-    """The world that station.yaml describes; `register` is the file of its meters."""
+def simulated_hardware(
+    settings: Settings, charts: ChartSet, register: Path, clock: Clock
+) -> SimulatedHardware:
+    """The world that station.yaml and index.yaml describe; `register` is the file of its meters."""
     world = settings.simulation
     return SimulatedHardware(
         settings.plans,
@@ -260,6 +265,7 @@ def simulated_hardware(settings: Settings, register: Path, clock: Clock) -> Simu
         plugged=world.plugged,
         register=register,
         clock=clock,
+        inputs={pin.name: pin.scope for pin in charts.inputs.values()},
     )
 
 

@@ -206,6 +206,7 @@ class Station:
                 "transmissions": message.transmissions if message else 0,
             },
             "display": situation.display,
+            **self._pins(0),
             "connectors": [self._connector(number, charts[number]) for number in situation.connectors],
         }
 
@@ -233,6 +234,25 @@ class Station:
             "interlocks": situation.interlocks(number),
             "offer_amps": wires.offered,
             "faults": _faults(situation.latched(number) | wires.faults),
+            **self._pins(number),
+        }
+
+    def _pins(self, number: int) -> dict[str, Any]:
+        """What index.yaml declares for a connector, or for the station (0), and how it is."""
+        scope = "connector" if number else "station"
+        inputs, outputs = self.situation.inputs, self.situation.outputs
+        charts = self.chart_set
+        return {
+            "inputs": {
+                pin.name: inputs.get((pin.name, number), False)
+                for pin in charts.inputs.values()
+                if pin.scope == scope
+            },
+            "outputs": {
+                pin.name: outputs.get((pin.name, number), "off")
+                for pin in charts.outputs.values()
+                if pin.scope == scope
+            },
         }
 
 

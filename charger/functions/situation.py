@@ -76,6 +76,8 @@ class Connector:
     parent: str | None = None
     offered: float | None = 0.0
     """What the control pilot says now, A; None: state F."""
+    limits: dict[str, float] = field(default_factory=dict)
+    """The most that the charts allow, A per phase, by the name that each gave its limit."""
     looks: Mapping[str, str] = field(default_factory=dict)
     """Status → look of the lamp; empty: the look was set by hand."""
     look: str = ""
@@ -134,6 +136,7 @@ class Situation:
         self.emergency = False
         self.storage_failed = False
         self.inputs: dict[tuple[str, int], bool] = {}
+        self.outputs: dict[tuple[str, int], str] = {}
         self.transactions = Transactions(records)
         self.queue = Queue(records)
         self.cache = Cache(records)

@@ -92,6 +92,7 @@ class SimulatedHardware:
         plugged: Collection[int],
         register: Path | None,
         clock: Clock,
+        inputs: Mapping[str, str] | None = None,
     ) -> None:
         """Build the world; nothing is reported before `start`.
 
@@ -104,6 +105,7 @@ class SimulatedHardware:
             plugged: Connectors with a car from the beginning.
             register: File in which the meters keep their registers; None: they begin at 0.
             clock: Also runs the timers, under keys that begin with ``simulated/``.
+            inputs: Those that charts/index.yaml declares, and the scope of each.
         """
         self._power = power
         self._contactor_delay = contactor_delay
@@ -112,6 +114,7 @@ class SimulatedHardware:
         self._register = register
         self._kept = ""
         self._clock = clock
+        self._inputs = dict(inputs or {})
         self._post: Post = _nobody
         energies = _read(register, len(plans)) if register else [0.0] * len(plans)
         self._outlets = {
@@ -212,6 +215,8 @@ class SimulatedHardware:
         ``fault``             ``{"error_code": …, "info": …}``; connector 0: the station as a whole
         ``clear_fault``       all faults there are gone
         ``swipe``             ``{"id_tag": …}``: a card at the reader of that connector, or of all
+        ``input``             ``{"name": …, "on": true}`` or ``false``: an input of charts/index.yaml; one of
+                              a connector at that connector
         ====================  ==========================================================================
 
         Raises:
@@ -238,6 +243,8 @@ class SimulatedHardware:
                 elif all(outlet.plan.own_reader for outlet in self._outlets.values()):
                     raise ValueError("every connector has a reader of its own: name the connector")
                 self._post(Event("card.presented", None, {"tag": body["id_tag"], "connector": place}))
+            case "input":
+                self._switch(body["name"], body.get("connector", connector), on=bool(body["on"]))
             case _:
                 raise ValueError(f"nobody knows how to {act}")
 
@@ -292,6 +299,18 @@ class SimulatedHardware:
         if outlet.plan.fixed:
             raise ValueError(f"connector {outlet.number} has a fixed cable, and so no lock")
         outlet.lock_fails = fails
+
+    def _switch(self, name: str, number: int | None, *, on: bool) -> None:
+        if name not in self._inputs:
+            known = f"; there are {', '.join(sorted(self._inputs))}" if self._inputs else ""
+            raise ValueError(f"charts/index.yaml declares no input '{name}'{known}")
+        local = self._inputs[name] == "connector"
+        if local and number is None:
+            raise ValueError(f"every connector has an input '{name}': name the connector")
+        if not local and number:
+            raise ValueError(f"'{name}' is an input of the station: name no connector")
+        place = self._outlet(number).number if local else None
+        self._post(Event(f"{name}.{'on' if on else 'off'}", place))
 
     # -- contactor and lock --------------------------------------------------------------------------------
 

@@ -97,6 +97,11 @@ ACTS: Mapping[str, Mapping[str, Field]] = {
         "id_tag": Field(lambda value: _is_text(value, 1, 20), "a text of 1 to 20 printable characters"),
         "connector": Field(_is_whole, "a whole number", optional=True),
     },
+    "input": {
+        "name": Field(lambda value: _is_text(value, 1, 50), "the name of an input of charts/index.yaml"),
+        "on": Field(_is_truth, "true or false"),
+        "connector": Field(_is_whole, "a whole number", optional=True),
+    },
 }
 """Every act of the simulated world and the members of its body."""
 
@@ -197,7 +202,7 @@ class Api:
             ]
             routes += [
                 Route("/sim/connectors/{number}/fault", self.fault, methods=["POST", "DELETE"]),
-                Route("/sim/swipe", self.swipe, methods=["POST"]),
+                *(Route(f"/sim/{act}", self.somewhere(act), methods=["POST"]) for act in ("swipe", "input")),
             ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: _refusal, Exception: _failure})
         app.router.redirect_slashes = False
@@ -249,13 +254,17 @@ class Api:
         act = "clear_fault" if request.method == "DELETE" else "fault"
         return self._done(act, connector, await _body(request, act))
 
-    async def swipe(self, request: Request) -> Response:
-        """Present a card."""
-        body = await _body(request, "swipe")
-        connector = body.pop("connector", None)
-        if connector is not None:
-            connector = self._connector(str(connector))
-        return self._done("swipe", connector, body)
+    def somewhere(self, act: str) -> Endpoint:
+        """Return the endpoint of an act at the connector that its body names, or at none."""
+
+        async def endpoint(request: Request) -> Response:
+            body = await _body(request, act)
+            connector = body.pop("connector", None)
+            if connector is not None:
+                connector = self._connector(str(connector))
+            return self._done(act, connector, body)
+
+        return endpoint
 
     def _connector(self, text: str, lowest: int = 1) -> int:
         number = int(text) if re.fullmatch("[0-9]{1,9}", text) else -1

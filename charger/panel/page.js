@@ -249,11 +249,39 @@ function faults(element, found) {
   list(element, (found ?? []).map(fault => [fault.error_code, fault.info].filter(Boolean).join(": ")));
 }
 
+/** What index.yaml declares for the station or a connector: inputs to switch, outputs to look at. */
+class Pins {
+  constructor(here, number) {
+    this.here = here;
+    this.place = number ? {connector: number} : {};
+    this.boxes = new Map();
+  }
+
+  update({inputs = {}, outputs = {}}) {
+    for (const [name, on] of Object.entries(inputs)) {
+      if (!this.boxes.has(name)) this.boxes.set(name, this.add(name));
+      this.boxes.get(name).checked = on;
+    }
+    write(this.here.outputs, Object.entries(outputs).map(([name, state]) => `${name} ${state}`).join(", ") || "none");
+  }
+
+  add(name) {
+    const label = make("label"), box = make("input");
+    box.type = "checkbox";
+    box.dataset.input = name;
+    box.addEventListener("change", () => act("POST", "/sim/input", {name, on: box.checked, ...this.place}));
+    label.append(box, ` ${name}`);
+    this.here.inputs.append(label);
+    return box;
+  }
+}
+
 class Station {
   constructor() {
     this.top = fields(page("top"));
     this.here = fields(page("station"));
     this.charts = new Charts(this.here.charts, null);
+    this.pins = new Pins(this.here, 0);
     this.swipe = page("station").querySelector("[data-act=swipe]");
     this.swipe.addEventListener("submit", event => {
       event.preventDefault();
@@ -278,6 +306,7 @@ class Station {
     write(this.here.time, new Date(status.time).toLocaleString());
     faults(this.here.faults, status.faults);
     this.charts.update(status.charts);
+    this.pins.update(status);
     const readers = this.swipe.elements.connector;
     if (readers.options.length === 1 && status.connectors.length > 1) {
       readers.append(...status.connectors.map(({number}) => new Option(`connector ${number}`, number)));
@@ -292,6 +321,7 @@ class Connector {
     page("connectors").append(card);
     this.here = fields(card);
     this.charts = new Charts(this.here.charts, "connector");
+    this.pins = new Pins(this.here, number);
     this.button = Object.fromEntries([...card.querySelectorAll("[data-act]")].map(e => [e.dataset.act, e]));
     const path = `/sim/connectors/${number}`;
     const {plug, unplug, ready, suspended, lock, fault} = this.button;
@@ -329,6 +359,7 @@ class Connector {
     this.button.ready.setAttribute("aria-pressed", String(status.ev === "ready"));
     this.button.suspended.setAttribute("aria-pressed", String(status.ev === "suspended"));
     this.charts.update(status.charts);
+    this.pins.update(status);
   }
 
   /** "blue breathing", "red blinking 200ms", "off" */

@@ -52,8 +52,8 @@ class PanelSource:
     simulate: Callable[[str, int | None, Mapping[str, Any]], None] | None
     """``(act, connector, body)`` with an act of `charger.panel.api.ACTS` and a body that fits its table
     there; an optional member that was not sent is not filled in. The connector is the number in the address,
-    0 for a fault of the station as a whole; for `swipe` it is taken out of the body, None if it was not
-    there. Raises ValueError with a sentence for people when the act is not possible."""
+    0 for a fault of the station as a whole; for `swipe` and `input` it is taken out of the body, None if it
+    was not there. Raises ValueError with a sentence for people when the act is not possible."""
     trace: Callable[[], Iterable[str]]
     """What happened lately, line by line; what is given may be read on another thread."""
 

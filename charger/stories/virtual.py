@@ -87,6 +87,8 @@ class VirtualStage:
         self._observer = observer
         self._reachable = True
         self._plugged = set(settings.simulation.plugged)
+        self._inputs: dict[tuple[str, int | None], Mapping[str, Any]] = {}
+        """The inputs that were switched: a door stays open while the power is off."""
         self._register = folder / "meters"
         self._driver: Driver | None = None
         self._hardware: SimulatedHardware | None = None
@@ -142,7 +144,7 @@ class VirtualStage:
     def _start(self) -> None:
         world = replace(self._settings.simulation, plugged=tuple(sorted(self._plugged)))
         settings = replace(self._settings, simulation=world)
-        self._hardware = simulated_hardware(settings, self._register, self.clock)
+        self._hardware = simulated_hardware(settings, self._checked.charts, self._register, self.clock)
         self._driver = Driver(
             self._station,
             self.storage,
@@ -154,6 +156,8 @@ class VirtualStage:
             on_defect=self._met_defect,
         )
         self._driver.start()
+        for body in self._inputs.values():
+            self._hardware.simulate("input", None, body)
 
     def _met_defect(self) -> None:
         if self._driver is not None:
@@ -214,7 +218,15 @@ class VirtualStage:
         self._hardware.simulate(act, connector, body)
         if connector is not None and act in ("plug", "unplug"):
             (self._plugged.add if act == "plug" else self._plugged.discard)(connector)
+        if act == "input":
+            self._inputs[body["name"], body.get("connector")] = body
         self._pump()
+
+    def status(self) -> Mapping[str, Any]:
+        """See `Stage`."""
+        if self._driver is None:
+            raise ValueError("the station has no power")
+        return self._driver.station.status()
 
     def call(self, action: str, payload: Mapping[str, Any]) -> Callable[[], Answered | None]:
         """See `Stage`."""

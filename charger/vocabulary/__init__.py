@@ -126,7 +126,9 @@ def _output_actions(pin: Pin) -> list[ActionWord]:
 
     def action(state: Literal["on", "off", "blink"]) -> ActionWord:
         def perform(at: Situation, here: int, _event: Event) -> None:
-            at.send(ports.SwitchOutput(pin.name, _number(pin, here), state))
+            number = _number(pin, here)
+            at.outputs[pin.name, number] = state
+            at.send(ports.SwitchOutput(pin.name, number, state))
 
         name, text = f"{pin.name}.{state}", f"Output: {pin.description}"
         return ActionWord(name, text, perform, Scope(pin.scope), steers=pin.name)

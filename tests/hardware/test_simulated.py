@@ -36,7 +36,7 @@ SOON = 0.001
 class World:
     """Simulated hardware, its clock, and the events it reported."""
 
-    def __init__(self, *plans, register=None, power=7200.0, plugged=()):
+    def __init__(self, *plans, register=None, power=7200.0, plugged=(), inputs=None):
         self.clock = VirtualClock()
         self.events = []
         self.hardware = SimulatedHardware(
@@ -48,6 +48,7 @@ class World:
             plugged=plugged,
             register=register,
             clock=self.clock,
+            inputs=inputs,
         )
         self.hardware.start(self.events.append)
         self.started_with = self.told()
@@ -285,6 +286,26 @@ def test_where_every_connector_has_a_reader_a_card_needs_a_place():
         own.hardware.simulate("swipe", None, {"id_tag": "A"})
     own.hardware.simulate("swipe", 2, {"id_tag": "A"})
     assert [event.fields["connector"] for event in own.events] == [2]
+
+
+def test_inputs_of_the_charts_are_switched_where_they_are():
+    world = World(SOCKET, SOCKET, inputs={"door": "station", "button": "connector"})
+    assert world.act("input", None, name="door", on=True) == ["door.on"]
+    assert world.act("input", None, name="door", on=False) == ["door.off"]
+    assert world.act("input", 2, name="button", on=True) == ["button.on"]
+    assert world.heard[0].connector == 2
+    world.hardware.simulate("input", None, {"name": "button", "on": True, "connector": 1})
+    assert world.told() == ["button.on"]
+    for place, name, sentence in (
+        (None, "dor", "declares no input 'dor'; there are button, door"),
+        (None, "button", "every connector has an input 'button': name the connector"),
+        (3, "button", "there is no connector 3"),
+        (1, "door", "'door' is an input of the station: name no connector"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            world.act("input", place, name=name, on=True)
+    with pytest.raises(ValueError, match=r"declares no input 'door'$"):
+        World().act("input", None, name="door", on=True)
 
 
 # -- lock --------------------------------------------------------------------------------------------------

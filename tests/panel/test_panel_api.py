@@ -209,6 +209,11 @@ def test_a_defect_of_the_station_is_500_and_logged(caplog):
         ("POST", "/sim/swipe", {"id_tag": "CARD 1"}, ("swipe", None, {"id_tag": "CARD 1"})),
         ("POST", "/sim/swipe", {"id_tag": "ä" * 20, "connector": 2}, ("swipe", 2, {"id_tag": "ä" * 20})),
         ("POST", "/sim/swipe", {"id_tag": "<b>'\"&"}, ("swipe", None, {"id_tag": "<b>'\"&"})),
+        ("POST", "/sim/input", {"name": "door", "on": True}, ("input", None, {"name": "door", "on": True})),
+        (
+            *("POST", "/sim/input", {"name": "button", "on": False, "connector": 2}),
+            ("input", 2, {"name": "button", "on": False}),
+        ),
     ],
 )
 def test_an_act_reaches_the_station(method, path, body, act):

@@ -107,6 +107,8 @@ def test_a_refused_act_is_explained():
 
 def test_every_simulated_act_has_something_to_press():
     station = FakeStation()
+    station.state |= {"inputs": {"door": False}, "outputs": {"fan": "blink"}}
+    station.state["connectors"][1] |= {"inputs": {"stop_button": True}, "outputs": {}}
     here, card = "document.querySelector('#station')", "document.querySelectorAll('.connector')[1]"
 
     async def look(page, panel):
@@ -147,6 +149,11 @@ def test_every_simulated_act_has_something_to_press():
         await led_to("fault", 2, {"error_code": "OverVoltage", "info": "test"})
         await press(card, "[data-act=clear]")
         await led_to("clear_fault", 2, {})
+        await press(here, "[data-input=door]")
+        await led_to("input", None, {"name": "door", "on": True})
+        await press(card, "[data-input=stop_button]")
+        await led_to("input", 2, {"name": "stop_button", "on": False})
+        assert "fan blink" in await page.evaluate(f"{here}.innerText")
 
     seen(station, look)
 
