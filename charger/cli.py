@@ -163,7 +163,11 @@ def _parser() -> argparse.ArgumentParser:
         help="only the stories of this profile; may be repeated",
     )
     certify.add_argument(
-        "--story", action="append", default=[], metavar="NAME", help="only this story; may be repeated"
+        "--story",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this story, or that in a .yaml file; may be repeated",
     )
     certify.add_argument(
         "--report", type=Path, metavar="FILE", help="write the report to a .md, .json or .txt file"
@@ -522,7 +526,10 @@ def certify_station(arguments: argparse.Namespace) -> int:
         day=datetime.now(UTC).date(),
     )
     progress.clear()
-    print(f"\n{report.as_text(found)}", end="", flush=True)
+    if certify.only_own(arguments.story):
+        print("".join(f"\n{one.failure}\n" for one in run.played if one.failure), end="")
+    else:
+        print(f"\n{report.as_text(found)}", end="", flush=True)
     if file is not None:
         _write("--report", file, report.FORMATS[file.suffix](found))
     if arguments.coverage:

@@ -38,26 +38,44 @@ def read_stories(profiles: Iterable[str]) -> list[Story]:
     """
     stories = []
     for profile in profiles:
-        for path in sorted((stories_folder() / FOLDERS[profile]).glob("*.yaml")):
-            try:
-                story = read_story(path)
-            except StoryError as error:
-                raise SourceError(error.findings) from error
-            stories.append(replace(story, profile=profile))
+        paths = sorted((stories_folder() / FOLDERS[profile]).glob("*.yaml"))
+        stories += [replace(_read(path), profile=profile) for path in paths]
     return stories
 
 
+def _read(path: Path) -> Story:
+    try:
+        return read_story(path)
+    except StoryError as error:
+        raise SourceError(error.findings) from error
+
+
 def choose(stories: Sequence[Story], names: Sequence[str]) -> list[Story]:
-    """Those of these names; all of them when there are none.
+    """Those of these names, and those in files of one's own; all of the shipped ones when there are no names.
 
     Raises:
         UsageError: there is no story of such a name.
+        SourceError: a file is no story.
     """
+    files = [name for name in names if _is_file(name)]
     known = [story.name for story in stories]
     for name in names:
-        if name not in known:
+        if name not in known and name not in files:
             raise UsageError(f"there is no story '{name}'{nearest(name, known)}")
-    return [story for story in stories if story.name in names or not names]
+    own = [_read(Path(name)) for name in files]
+    return [
+        *(story for story in stories if story.name in names or not names),
+        *(replace(story, profile=story.profile or "Core") for story in own),
+    ]
+
+
+def only_own(names: Sequence[str]) -> bool:
+    """Whether these are all files of one's own, which have nothing to do with a certificate."""
+    return bool(names) and all(map(_is_file, names))
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".yaml")
 
 
 # -- playing -----------------------------------------------------------------------------------------------

@@ -24,7 +24,7 @@ _KEY = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
 PATIENCE: Final = 10.0
 """s that the station has to say what is expected, unless told otherwise."""
 FRAGMENTS: Final = "given"
-"""The folder, beside the folder of a story, with the situations that stories begin in; else that of ours."""
+"""The folder, beside that of a story, with the situations that stories begin in; what it has not is ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,18 +209,18 @@ class _Reader:
         return Story(str(self.path), name, steps=(*before, *steps), **found)
 
     def _fragment(self, name: str, mark: Mark) -> Iterator[Step]:
-        own, ours = self.path.parent.parent / FRAGMENTS, stories_folder() / FRAGMENTS
-        path = (own if own.is_dir() else ours) / f"{name}.yaml"
-        if not path.exists():
-            known = sorted(file.stem for file in path.parent.glob("*.yaml"))
+        folders = [self.path.parent.parent / FRAGMENTS, stories_folder() / FRAGMENTS]
+        fragment = next((file for folder in folders if (file := folder / f"{name}.yaml").exists()), None)
+        if fragment is None:
+            known = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
             self.report(mark, "unknown-situation", f"no situation '{name}'{nearest(name, known)}")
             return
-        if path in self._within:
+        if fragment in self._within:
             self.report(mark, "endless", f"the situation '{name}' begins with itself")
             return
-        root = self._root(path)
+        root = self._root(fragment)
         if root is not None:
-            self._within.append(path)
+            self._within.append(fragment)
             found = self._members(root, _FRAGMENT, "a situation")
             for other in found.get("given", ()):
                 yield from self._fragment(other, root.mark)
@@ -271,6 +271,17 @@ class _Reader:
             return node.value
         self.report(node.mark, "wrong-kind", "a whole number should stand here")
         return 0
+
+    def state_of_pin(self, node: source.Node) -> tuple[str, str]:
+        """``{door: on}``: one input or output of index.yaml, and how it is."""
+        match node:
+            case source.Mapping(items=((key, source.Scalar() as value),)):
+                return str(key.value), _words("on", "off", "blink")(self, value)
+            case _:
+                self.report(
+                    node.mark, "wrong-kind", "one of them should stand here, and how it is: {door: on}"
+                )
+                return "", ""
 
     def truth(self, node: source.Node) -> bool:
         """A yes or no."""
@@ -424,6 +435,7 @@ VERBS: Final[dict[str, Verb]] = {
     "fault": Verb(_Reader.text, {**_AT, "info": _Reader.text}),
     "repair": Verb(_Reader.number),
     "lock": Verb(_words("stuck", "free"), _AT),
+    "input": Verb(_Reader.state_of_pin, _AT),
     "network": Verb(_words("down", "up")),
     "power": Verb(_words("off", "on")),
     "central": Verb(_Reader.pairs),
@@ -431,6 +443,9 @@ VERBS: Final[dict[str, Verb]] = {
     "expect": Verb(_Reader.frames, {**_WHEN, "maybe": _Reader.frames}),
     "boots": Verb(_Reader.plain, {**_WHEN, "also": _Reader.frames, "maybe": _Reader.frames}),
     "statuses": Verb(_Reader.plain, _WHEN),
+    "output": Verb(_Reader.state_of_pin, {**_AT, **_WHEN}),
+    "light": Verb(_Reader.text, {**_AT, **_WHEN}),
+    "display": Verb(_Reader.text, _WHEN),
     "nothing": Verb(_Reader.duration, {"of": _Reader.texts}),
     "wait": Verb(_Reader.duration),
     "samples": Verb(

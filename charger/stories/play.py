@@ -21,7 +21,9 @@ from charger.stories.match import UnknownNameError, filled, mismatch
 
 HAND: Final = 0.1
 """s before each act: nobody is so quick that an answer on its way does not arrive."""
-WATCHING: Final = frozenset({"central", "expect", "boots", "statuses", "nothing", "wait", "samples"})
+WATCHING: Final = frozenset(
+    {"central", "expect", "boots", "statuses", "nothing", "wait", "samples", "output", "light", "display"}
+)
 """Verbs that do nothing to the station."""
 UNASKED: Final = frozenset({"Heartbeat", "MeterValues"})
 """May come at any time; looked at only where a story asks for them."""
@@ -107,6 +109,13 @@ class Stage(Protocol):
 
         Raises:
             ValueError: it cannot be done now.
+        """
+
+    def status(self) -> Mapping[str, Any]:
+        """What `GET /status` tells of the station.
+
+        Raises:
+            ValueError: it has no power.
         """
 
     def call(self, action: str, payload: Mapping[str, Any]) -> Callable[[], Answered | None]:
@@ -353,6 +362,11 @@ class Player:
     def _lock(self, step: Step) -> None:
         self._act("lock", step.options.get("at", 1), fail=step.what == "stuck")
 
+    def _input(self, step: Step) -> None:
+        name, state = step.what
+        place = {"connector": step.options["at"]} if "at" in step.options else {}
+        self._act("input", None, name=name, on=state == "on", **place)
+
     def _network(self, step: Step) -> None:
         self._since, self._restarted = self._stage.now(), True
         self._stage.network(step.what == "up")
@@ -465,6 +479,34 @@ class Player:
 
         return ", ".join(map(told, wanted))
 
+    def _output(self, step: Step) -> None:
+        name, state = step.what
+        self._becomes(step, f"the output '{name}'", lambda here: here["outputs"].get(name), state)
+
+    def _light(self, step: Step) -> None:
+        self._becomes(step, "the light", lambda here: here["light"], step.what)
+
+    def _display(self, step: Step) -> None:
+        self._becomes(step, "the display", lambda here: here["display"], step.what)
+
+    def _becomes(self, step: Step, what: str, read: Callable[[Any], Any], wanted: str) -> None:
+        """What people see is so before long; told `after`, not before."""
+        after, within = self._limits(step, PATIENCE)
+        began = self._since
+        number = step.options.get("at", 1 if step.verb == "light" else None)
+
+        def shown() -> Any:
+            status = self._stage.status()
+            return read(status if number is None else status["connectors"][number - 1])
+
+        left = max(0.0, began + within - self._stage.now())
+        if not self._stage.wait(left, lambda: shown() == wanted):
+            self._fail(step.mark, f"{what} is '{shown()}', not '{wanted}', after {within:g} s")
+        if self._stage.now() < began + after - TOLERANCE:
+            early = began + after - self._stage.now()
+            self._fail(step.mark, f"{what} is '{wanted}' {early:.1f} s too early")
+        self._since = max(self._since, self._stage.now())
+
     def _nothing(self, step: Step) -> None:
         forbidden = step.options.get("of")
         self._silence(step.mark, self._seconds(step.what, 0.0), forbidden)
@@ -524,6 +566,9 @@ class Player:
 
 def _about(step: Step) -> str:
     match step.what:
+        case (str() as name, str() as state):
+            place = f" at {step.options['at']}" if "at" in step.options else ""
+            return f"{name} {state}{place}"
         case str() | int():
             place = f" at {step.options['at']}" if "at" in step.options else ""
             return f"{step.what}{place}"

@@ -57,6 +57,8 @@ class RealStage:
         self._settings = settings
         self._checked = checked
         self._plugged = set(settings.simulation.plugged)
+        self._inputs: dict[tuple[str, int | None], Mapping[str, Any]] = {}
+        """The inputs that were switched: a door stays open while the power is off."""
         self._written: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._happened = threading.Condition()
@@ -227,6 +229,8 @@ class RealStage:
                 env=self._environment(),
                 start_new_session=True,  # Ctrl-C is for us
             )
+        for body in self._inputs.values():
+            self._request("POST", "/sim/input", body)
 
     def _kill(self) -> None:
         process = self._process
@@ -288,8 +292,16 @@ class RealStage:
         if connector is not None and act in ("plug", "unplug"):
             (self._plugged.add if act == "plug" else self._plugged.discard)(connector)
             self._write_station()  # so that the car is still there when the station restarts itself
+        if act == "input":
+            self._inputs[body["name"], body.get("connector")] = body
 
-    def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> None:
+    def status(self) -> Mapping[str, Any]:
+        """See `Stage`."""
+        if self._process is None:
+            raise ValueError("the station has no power")
+        return dict(json.loads(self._request("GET", "/status", None)))
+
+    def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
         data = json.dumps(dict(body)).encode() if body else None
         address = f"http://{HOST}:{self._panel}{path}"
         headers = {"Content-Type": "application/json"} if data else {}
@@ -297,8 +309,8 @@ class RealStage:
         end = time.monotonic() + START
         while True:
             try:
-                with _DIRECT.open(request, timeout=START):
-                    return
+                with _DIRECT.open(request, timeout=START) as answer:
+                    return bytes(answer.read())
             except urllib.error.HTTPError as error:
                 with error:
                     raise ValueError(_reason(error)) from error

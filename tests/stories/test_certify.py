@@ -5,6 +5,7 @@
 
 import json
 import os
+import re
 import select
 import shutil
 import signal
@@ -18,14 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import test_virtual
+from test_language import written
 
 from charger import cli
 from charger.settings import Settings, load
 from charger.statechart.checks import Checked, check
 from charger.stories import certify, report
 from charger.stories.certify import Asked
-from charger.stories.language import Story
-from charger.stories.play import NAMES, Heard, Measured, Played
+from charger.stories.language import Story, read_story
+from charger.stories.play import NAMES, Heard, Measured, Played, play
 from charger.stories.real import RealStage
 from charger.vocabulary import build
 
@@ -284,6 +287,21 @@ def test_in_virtual_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "| Product designation | IMKEV7 |" in file.read_text(encoding="utf-8")
 
 
+def test_a_story_of_ones_own_is_no_certificate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    right, wrong = tmp_path / "right.yaml", tmp_path / "wrong.yaml"
+    right.write_text("story: MINE\ntitle: it charges\ngiven: charging\nsteps: [{light: blue breathing}]\n")
+    wrong.write_text("story: HIS\ntitle: it burns\ngiven: charging\nsteps: [{light: red}]\n")
+    words = ["certify", "--virtual", str(IMKEV7)]
+    assert cli.run_command([*words, "--story", str(right)]) == 0
+    assert re.fullmatch(r"1/1  MINE  it charges  Pass  \d\.\d s\n", capsys.readouterr().out)
+    assert cli.run_command([*words, "--story", str(right), "--story", str(wrong)]) == 1
+    printed = capsys.readouterr().out
+    assert f"{wrong}:4: the light is 'blue breathing', not 'red', after 10 s\n  what happened" in printed
+    assert "Self-Test Report" not in printed
+    assert cli.run_command([*words, "--story", str(tmp_path / "none.yaml")]) == 1
+    assert "there is no such file" in capsys.readouterr().err
+
+
 def test_the_station_says_what_its_configuration_is() -> None:
     """Every row that the certificate has is read from the station, one key at a time (its maximum is 1)."""
     settings = settings_of()
@@ -354,6 +372,18 @@ def test_for_real(station: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert found["hardware"]["Communication technology"] == "WebSocket, OCPP-J 1.6, Basic authentication"
     assert 0 < found["performance"][1]["measured"] < 20
     assert "open sesame" not in file.read_text() + capsys.readouterr().out
+
+
+def test_inputs_outputs_and_lamp_for_real(tmp_path: Path) -> None:
+    """The same steps as in virtual time, through the local API of the process."""
+    charts = test_virtual.with_pins(tmp_path)
+    settings = replace(settings_of(), charts=tmp_path / "charts")
+    path = written(tmp_path, f"story: X_1\nsteps:\n{test_virtual.SWITCHED}")
+    with RealStage(settings, charts) as stage:
+        with pytest.raises(ValueError, match="the station has no power"):
+            stage.status()
+        played = play(read_story(path), stage)
+    assert played.failure is None, played.failure
 
 
 def test_the_laboratory_demands_the_password() -> None:

@@ -113,6 +113,9 @@ MISTAKES = {
     "steps: [{expect: {Hartbeat: {}}}]": "3:19 OCPP 1.6 has no message 'Hartbeat' — did you mean 'Heartbeat'? [unknown-message]",
     "steps: [{expect: {Heartbeat: {}, Reset: {}}}]": "3:18 one message should stand here: {Heartbeat: {}} [wrong-kind]",
     "steps: [{expect: {Heartbeat: 1}}]": "3:30 a mapping should stand here [wrong-kind]",
+    "steps: [{input: door}]": "3:17 one of them should stand here, and how it is: {door: on} [wrong-kind]",
+    "steps: [{output: {fan: fast}}]": "3:24 'fast' cannot stand here: one of on, off, blink [unknown-word]",
+    "steps: [{light: green, where: 1}]": "3:24 'light' has no 'where' [unknown-key]",
     "steps: [{samples: 1, every: 5s, aligned: 1}]": "3:42 true or false should stand here [wrong-kind]",
     "steps: [{samples: 1}]": "3:10 'samples' needs 'every' [missing-key]",
     "steps: [{do: circle}]": "2:14 the situation 'circle' begins with itself [endless]",
@@ -128,6 +131,13 @@ def test_a_mistake_is_told_with_its_place(line, tmp_path):
         circle="description: d\nsteps: [{do: circle}]",
     )
     assert findings(path) == [MISTAKES[line]]
+
+
+def test_situations_beside_a_story_come_before_ours(tmp_path):
+    path = written(tmp_path, f"{HEAD}given: [booted, known]\n", booted="steps: [{wait: 1s}]")
+    steps = read_story(path).steps
+    assert [step.verb for step in steps] == ["wait", "wait", "swipe", "expect", "swipe", "expect"]
+    assert Path(steps[-1].mark.file) == SITUATIONS / "known.yaml"
 
 
 def test_every_mistake_is_told_at_once(tmp_path):

@@ -64,6 +64,15 @@ class Fake:
             raise ValueError("the card is bent")
         self.acts.append((act, connector, dict(body)))
 
+    def status(self):
+        """The lamp turns blue after 20 s."""
+        look = "blue" if self.time >= 120 else "green"
+        return {
+            "display": "plug in",
+            "outputs": {"fan": "off"},
+            "connectors": [{"light": look, "outputs": {}}],
+        }
+
     def call(self, action, payload):
         self.asked.append((action, dict(payload)))
         delay, payload, error = self.answers.popleft()
@@ -132,6 +141,19 @@ FAILURES = {
         "  - nothing: 5s",
         [(1, ("Heartbeat", {})), (2, status("Available"))],
         '3: nothing was expected, and StatusNotification {"connectorId": 1, "errorCode": "NoError", "status": "Available"} came',
+    ),
+    "another look": ("  - light: red\n    within: 5s", [], "3: the light is 'green', not 'red', after 5 s"),
+    "a look too early": (
+        "  - light: green\n  - light: blue\n    after: 3 * ConnectionTimeOut\n    within: 1m",
+        [],
+        "4: the light is 'blue' 10.0 s too early",
+    ),
+    "another text": ('  - display: ""', [], "3: the display is 'plug in', not '', after 10 s"),
+    "another output": ("  - output: {fan: on}", [], "3: the output 'fan' is 'off', not 'on', after 10 s"),
+    "an output that is not there": (
+        "  - output: {fan: off}\n    at: 1",
+        [],
+        "3: the output 'fan' is 'None', not 'off', after 10 s",
     ),
     "what was forbidden": (
         "  - nothing: 5s\n    of: Heartbeat",

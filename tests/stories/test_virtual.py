@@ -1,16 +1,19 @@
 """The stage in virtual time: the edges that stories seldom come to."""
 
 import asyncio
+from shutil import copytree
 
 import pytest
-from rig import checked
+from rig import CHARTS, checked
 from test_player import told
 
 from charger import ports
 from charger.settings import load
+from charger.statechart.checks import check
 from charger.statechart.event import Event
 from charger.stories.play import SILENCE
 from charger.stories.virtual import VirtualStage
+from charger.vocabulary import build
 
 BOOTED = "  - power: on\n  - boots: Available\n"
 
@@ -93,6 +96,68 @@ def test_a_defect_is_one_defect_and_the_station_is_built_anew(stage, tmp_path):
 def test_pings_are_answered(stage, tmp_path):
     assert told(tmp_path, f"{BOOTED}  - nothing: 60s", stage=stage) is None
     assert stage._link.open
+
+
+PINS = """
+inputs: {door: {description: cabinet door}, button: {scope: connector, description: a button}}
+outputs: {horn: {description: a horn}, lamp: {scope: connector, description: a lamp}}
+"""
+WATCH = {
+    "watch": "chart: watch\nscope: station\ninitial: Shut\nstates:\n"
+    "  Shut: {entry: [horn.off], always: {guard: door, target: Open}}\n"
+    "  Open: {entry: [horn.on], always: {guard: not door, target: Shut}}\n",
+    "press": "chart: press\nscope: connector\ninitial: Up\nstates:\n"
+    "  Up: {entry: [lamp.off], on: {button.on: Down}}\n"
+    "  Down: {entry: [lamp.blink], on: {button.off: Up}}\n",
+}
+SWITCHED = f"""{BOOTED}
+  - output: {{horn: off}}
+  - input: {{door: on}}
+  - output: {{horn: on}}
+    within: 1s
+  - input: {{button: on}}
+    at: 1
+  - output: {{lamp: blink}}
+    at: 1
+  - power: off
+  - power: on
+  - boots: Available
+  - output: {{horn: on}}
+  - input: {{button: off}}
+    at: 1
+  - output: {{lamp: off}}
+    at: 1
+  - light: green
+  - display: ""
+"""
+
+
+def with_pins(folder):
+    """The shipped charts with a door that sounds a horn, and buttons with a lamp."""
+    charts = folder / "charts"
+    copytree(CHARTS, charts)
+    index = charts / "index.yaml"
+    index.write_text(index.read_text().replace("indicator]", f"indicator, {', '.join(WATCH)}]") + PINS)
+    for name, text in WATCH.items():
+        (charts / f"{name}.yaml").write_text(text)
+    found = check(charts, build)
+    assert not found.findings, found.findings
+    return found
+
+
+def test_inputs_are_switched_and_outputs_lamp_and_display_looked_at(stage, tmp_path):
+    stage = VirtualStage(stage._settings, with_pins(tmp_path), tmp_path)
+    assert told(tmp_path, SWITCHED, stage=stage) is None
+    wrong = "  - input: {button: on}"
+    assert (
+        told(tmp_path, wrong, stage=stage)
+        == "3: 'input' cannot be done: every connector has an input 'button': name the connector"
+    )
+    stage.power(on=False)
+    assert (
+        told(tmp_path, "  - light: green", stage=stage)
+        == "3: 'light' cannot be done: the station has no power"
+    )
 
 
 def test_the_port_keeps_its_contract(stage, tmp_path):
