@@ -243,6 +243,7 @@ class Rig:
         self.clock = clock or VirtualClock()
         self.storage = storage or MemoryStorage()
         self.plans = tuple(ConnectorPlan(fixed=fixed, phases=phases) for _ in range(connectors))
+        self.folder = charts
         self.charts = checked(charts)
         self.configuration = configuration
         self.cs = CentralSystem(self.clock)
@@ -349,6 +350,7 @@ class Rig:
             len(self.plans),
             fixed=self.plans[0].fixed,
             phases=self.plans[0].phases,
+            charts=self.folder,
             storage=self.storage,
             clock=clock,
             start=False,

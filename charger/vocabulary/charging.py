@@ -361,6 +361,13 @@ def transaction_tag(at: Situation, here: int, _event: Event) -> str | None:
     return running.tag if running else None
 
 
+@WORDS.fact("transaction.energy", "number")
+def transaction_energy(at: Situation, here: int, _event: Event) -> float:
+    """Wh delivered since it began; 0 when none is on record."""
+    running = at.transactions.on(here)
+    return at.connectors[here].reading.energy - running.meter_start if running else 0.0
+
+
 @WORDS.fact("transaction.energy_since_refused", "number")
 def transaction_energy_since_refused(at: Situation, here: int, _event: Event) -> float:
     """Wh delivered since the Central System refused its tag; 0 when it did not."""
@@ -416,6 +423,14 @@ def transaction_begin(at: Situation, here: int, _event: Event) -> None:
     for key in STOP_DATA:
         at.keep(begun, _value(at, connector.reading, key, "Transaction.Begin", begun.started))
     connector.tag = connector.parent = None
+
+
+@WORDS.action("transaction.resume")
+def transaction_resume(at: Situation, here: int, _event: Event) -> None:
+    """Let a transaction from before the start go on; once the time is known, and it ends like any other."""
+    running = at.transactions.on(here)
+    if running:
+        at.transactions.put(replace(running, run=at.run))
 
 
 @WORDS.action("transaction.note")

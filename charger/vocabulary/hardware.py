@@ -10,7 +10,17 @@ from charger.functions.situation import Situation
 from charger.functions.status import WARNINGS
 from charger.statechart.event import Event
 from charger.statechart.words import Field
-from charger.vocabulary.declare import BOTH, CONNECTOR, OPTIONAL_TEXT, STATION, TEXT, Report, Words, one_of
+from charger.vocabulary.declare import (
+    BOTH,
+    CONNECTOR,
+    NUMBER,
+    OPTIONAL_TEXT,
+    STATION,
+    TEXT,
+    Report,
+    Words,
+    one_of,
+)
 
 WORDS = Words()
 
@@ -159,7 +169,7 @@ _event(
 )
 _event(
     *("meter.sampled", "The meter said something new.", CONNECTOR, _sampled),
-    makes={"transaction.energy_since_refused": None},
+    makes={"transaction.energy": None, "transaction.energy_since_refused": None},
 )
 
 
@@ -229,7 +239,8 @@ def station_faulty(at: Situation, _here: int, _event: Event) -> bool:
 @WORDS.fact("offer.amps", "number")
 def offer_amps(at: Situation, here: int, _event: Event) -> float:
     """What may be drawn here per phase, A: the smallest of all limits."""
-    return at.connectors[here].plan.max_current
+    connector = at.connectors[here]
+    return min((connector.plan.max_current, *connector.limits.values()))
 
 
 @WORDS.fact("offer.changed")
@@ -309,6 +320,21 @@ def fault_clear(at: Situation, here: int, event: Event, *, error: str) -> None:
     """Clear a latched fault."""
     if at.records.get("fault", f"{here}/{error}") is not None:
         at.charts.post(Event("fault.cleared", here, {"error": error}, moment=event.moment))
+
+
+_OFFER: dict[str, bool | None] = {"offer.amps": None, "offer.changed": None}
+
+
+@WORDS.action("offer.limit", makes=_OFFER, by=TEXT, amps=NUMBER)
+def offer_limit(at: Situation, here: int, _event: Event, *, by: str, amps: float) -> None:
+    """Allow at most so much per phase, A; of several limits the smallest counts. Below 6 A it is nothing."""
+    at.connectors[here].limits[by] = amps
+
+
+@WORDS.action("offer.unlimit", makes=_OFFER, by=TEXT)
+def offer_unlimit(at: Situation, here: int, _event: Event, *, by: str) -> None:
+    """Take back the limit by that one."""
+    at.connectors[here].limits.pop(by, None)
 
 
 @WORDS.action("light.follow", open_arguments=LOOK, by_status=True, steers="lamp")

@@ -16,6 +16,7 @@ from rig import CHARTS, Rig, checked
 
 from charger import ports
 from charger.clock import VirtualClock
+from charger.functions import times
 from charger.functions.delivery import Message
 from charger.statechart import checks
 from charger.statechart.event import Event
@@ -385,6 +386,99 @@ def test_a_vendor_call_that_flashes_the_lights(folder: Path, edit: Edit) -> None
     assert rig.hardware.describe(1)["light"] == "yellow"
     assert rig.call("DataTransfer", **(transfer | {"messageId": "x"})) == {"status": "UnknownMessageId"}
     assert rig.call("DataTransfer", vendorId="other") == {"status": "UnknownVendorId"}
+
+
+def test_charts_may_limit_what_is_offered(folder: Path, edit: Edit) -> None:
+    """The smallest limit counts; one below 6 A is no energy at all, and the limit can be taken back."""
+    edit("index", r"connector, pilot", "connector, limiter, pilot")
+    edit("index", r"\Z", "inputs: {dimmed: {description: 10 A}, dark: {description: 5 A}}\n")
+    (folder / "limiter.yaml").write_text(
+        """chart: limiter
+scope: connector
+initial: Full
+states:
+  Full:
+    entry: [offer.unlimit: {by: limiter}]
+    always: [{guard: dark, target: Dark}, {guard: dimmed, target: Dimmed}]
+  Dimmed: {entry: [offer.limit: {by: limiter, amps: 10}], always: {guard: not dimmed, target: Full}}
+  Dark: {entry: [offer.limit: {by: limiter, amps: 5}], always: {guard: not dark, target: Full}}
+"""
+    )
+    rig = Rig(charts=folder)
+    rig.session()
+    assert rig.hardware.describe(1)["pilot_amps"] == 32
+    rig.wires("dimmed.on")
+    rig.after(6)
+    assert (rig.status(), rig.hardware.describe(1)["pilot_amps"]) == ("Charging", 10)
+    assert rig.hardware.describe(1)["meter"]["power_w"] == 10 * 3 * 230
+    rig.limit(1, 8)
+    rig.after(6)
+    assert rig.hardware.describe(1)["pilot_amps"] == 8
+    rig.limit(1, 32)
+    rig.wires("dimmed.off")
+    rig.wires("dark.on")
+    rig.after(6)
+    assert (rig.status(), rig.hardware.describe(1)["pilot_amps"]) == ("SuspendedEVSE", 0)
+    rig.wires("dark.off")
+    rig.after(6)
+    assert (rig.status(), rig.hardware.describe(1)["pilot_amps"]) == ("Charging", 32)
+
+
+def test_of_several_limits_the_smallest_counts_and_each_is_taken_back_by_itself() -> None:
+    rig, words, event = Rig(), build(), Event("any")
+    limit, unlimit = words.actions["offer.limit"].perform, words.actions["offer.unlimit"].perform
+    unlimit(rig.facts, 1, event, by="grid")  # there is none
+    limit(rig.facts, 1, event, by="grid", amps=6)
+    limit(rig.facts, 1, event, by="sharing", amps=16)
+    read = words.facts["offer.amps"].read
+    assert (read(rig.facts, 1, event), read(rig.facts, 2, event)) == (6, 32)
+    unlimit(rig.facts, 1, event, by="grid")
+    assert read(rig.facts, 1, event) == 16
+    unlimit(rig.facts, 1, event, by="sharing")
+    assert read(rig.facts, 1, event) == 32
+
+
+def test_the_energy_of_a_transaction_counts_from_its_start() -> None:
+    rig = Rig()
+    read = build().facts["transaction.energy"].read
+    event = Event("any")
+    rig.session()
+    rig.after(360)
+    assert read(rig.facts, 1, event) == pytest.approx(740, abs=5)
+    rig.swipe()
+    rig.after(2)
+    assert read(rig.facts, 1, event) == 0
+    rig.session(2)
+    rig.after(180)
+    assert read(rig.facts, 2, event) == pytest.approx(370, abs=5)
+
+
+def test_a_transaction_that_goes_on_after_a_power_cut_ends_like_any_other(folder: Path, edit: Edit) -> None:
+    """With the time and the register of its real end, not those of the last note before the cut."""
+    edit(
+        "transaction",
+        r"\{guard: transaction.open, target: Idle, actions: \[.*\]\}",
+        "{guard: transaction.open, target: Idle, actions: [transaction.resume]}",
+    )
+    rig = Rig(charts=folder)
+    rig.session()
+    rig.after(300)
+    rig = rig.power_cut(3600)
+    rig.after(600)
+    assert rig.status() == "Charging"
+    begun, ended = rig.facts.transactions.on(1), rig.clock.now().wall
+    rig.swipe()
+    rig.after(3)
+    (stop,) = rig.sent("StopTransaction")
+    assert times.to_seconds(stop["timestamp"]) == pytest.approx(ended, abs=2)
+    assert stop["meterStop"] - begun.meter_start == pytest.approx(7400 * 900 / 3600, abs=30)
+    assert stop["reason"] == "Local"
+
+
+def test_there_is_nothing_to_resume_without_a_transaction() -> None:
+    rig = Rig()
+    build().actions["transaction.resume"].perform(rig.facts, 1, Event("any"))
+    assert rig.facts.transactions.on(1) is None
 
 
 def test_a_word_that_nobody_declared_is_refused(folder: Path, edit: Edit) -> None:
