@@ -83,6 +83,16 @@ def write_sheets(sheets: Mapping[str, Sheet], folder: Path) -> list[Path]:
     return files
 
 
+def outdated_sheets(sheets: Mapping[str, Sheet], folder: Path) -> list[str]:
+    """The names of those of which the folder has no picture, or that of another sheet. Needs no `dot`."""
+
+    def current(name: str) -> bool:
+        file = _file(folder, name)
+        return file.exists() and is_current(file.read_text(encoding="utf-8"), _dot(sheets[name]))
+
+    return [name for name in sheets if not current(name)]
+
+
 def overview_dot(chart_set: ChartSet, vocabulary: Vocabulary) -> str:
     """The DOT text of the picture that shows how the charts meet."""
     return _dot(overview_sheet(chart_set, vocabulary))
@@ -116,7 +126,7 @@ def stale(chart_set: ChartSet, vocabulary: Vocabulary, folder: Path) -> list[str
     Needs no `dot`.
     """
     sheets = _sheets(chart_set, vocabulary)
-    return sorted([*_outdated(sheets, folder), *_orphans(sheets, folder)])
+    return sorted([*outdated_sheets(sheets, folder), *_orphans(sheets, folder)])
 
 
 def write(chart_set: ChartSet, vocabulary: Vocabulary, folder: Path) -> list[str]:
@@ -129,7 +139,7 @@ def write(chart_set: ChartSet, vocabulary: Vocabulary, folder: Path) -> list[str
         DotMissingError: a picture has to be drawn and `dot` is not installed; nothing was changed.
     """
     sheets = _sheets(chart_set, vocabulary)
-    outdated, orphans = _outdated(sheets, folder), _orphans(sheets, folder)
+    outdated, orphans = outdated_sheets(sheets, folder), _orphans(sheets, folder)
     write_sheets({name: sheets[name] for name in outdated}, folder)
     for name in orphans:
         _file(folder, name).unlink()
@@ -143,14 +153,6 @@ def _sheets(chart_set: ChartSet, vocabulary: Vocabulary) -> dict[str, Sheet]:
 
 def _file(folder: Path, name: str) -> Path:
     return folder / f"{name}.svg"
-
-
-def _outdated(sheets: Mapping[str, Sheet], folder: Path) -> list[str]:
-    def current(name: str) -> bool:
-        file = _file(folder, name)
-        return file.exists() and is_current(file.read_text(encoding="utf-8"), _dot(sheets[name]))
-
-    return [name for name in sheets if not current(name)]
 
 
 def _orphans(sheets: Mapping[str, Sheet], folder: Path) -> list[str]:
