@@ -37,7 +37,7 @@ diagrams: $(VENV)/.run ## Draw the charts anew.
 	$(CHARGER) diagram
 
 accept: $(VENV)/.test ## Take what is printed now, in findings and pages, for the expected; review the diff.
-	$(PY) -m pytest tests/statechart/test_checks.py tests/test_generated.py tests/test_diff_command.py tests/test_docs_console.py --accept -q
+	$(PY) -m pytest tests/statechart/test_checks.py tests/test_generated.py tests/test_diff_command.py tests/test_docs_console.py tests/recipes --accept -q
 
 bench: $(VENV)/.test ## Measure, beside a raw echo and a minimal charge point. Several minutes.
 	$(PY) bench/run.py
