@@ -13,6 +13,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -39,6 +40,8 @@ FORMATS = ("text", "json", "github")
 FORMATS_WRITTEN, FORMATS_READ = ("xstate", "scxml", "mermaid", "plantuml", "dot"), ("xstate", "scxml")
 CLEAR = "\r\033[K"
 """What empties a line of a terminal."""
+LINES = 10.0
+"""s between two lines that tell how far something has come."""
 
 
 def main() -> None:
@@ -87,6 +90,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     check.add_argument("--format", choices=FORMATS, default="text")
     check.set_defaults(command=check_charts)
+
+    verify = commands.add_parser("verify", help="walk every situation that charts can come into")
+    verify.add_argument("charts", type=Path, nargs="?", help="a folder of charts; left out: ./charts")
+    verify.add_argument(
+        "--out", type=Path, default=Path("verify"), help="where stories go; left out: ./verify"
+    )
+    verify.add_argument("--format", choices=FORMATS, default="text")
+    verify.add_argument(
+        "--limit", type=int, default=400_000, metavar="N", help="stop a view after so many situations"
+    )
+    verify.add_argument(
+        "--resume", type=Path, metavar="FILE", help="keep a walk that was stopped there, and go on from there"
+    )
+    verify.set_defaults(command=verify_charts)
 
     diagram = commands.add_parser("diagram", help="draw the charts")
     diagram.add_argument("charts", type=Path, nargs="?", help="a folder of charts; left out: ./charts")
@@ -268,6 +285,35 @@ def check_charts(arguments: argparse.Namespace) -> int:
     found = read_station(path)
     summary = found.checked.summary() if found.checked else ""
     return _report(found.findings, found.sources, arguments.format, summary)
+
+
+def verify_charts(arguments: argparse.Namespace) -> int:
+    """`charger verify`: every promise, in every situation."""
+    from charger.loading import check_charts_in, shown
+    from charger.settings import shipped
+    from charger.verify import report, verify
+
+    charts: Path = arguments.charts or _charts_here()
+    if arguments.limit < 1:
+        raise UsageError(f"--limit {arguments.limit}: at least 1")
+    checked = check_charts_in(charts)
+    if checked.errors:
+        return _report(checked.findings, checked.charts.sources, arguments.format, "")
+    resume: Path | None = arguments.resume
+    before = verify.load(checked, resume) if resume and resume.exists() else None
+    bar = _Bar(arguments.format == "text")
+    result = verify.verify(checked, limit=arguments.limit, progress=bar.shows, before=before)
+    bar.clear()
+    if resume:
+        verify.save(result, resume)
+    settings, _ = _load(shipped("stations") / "simulated.yaml")
+    logging.disable(logging.CRITICAL)  # what breaks is told by the report
+    broken = report.replay(result, settings, arguments.out)
+    if arguments.format == "text":
+        print(report.as_text(result, broken, shown(charts)), end="")
+    else:
+        print(report.as_machine_readable(result, broken, arguments.format))
+    return FINE if result.complete and not broken else FINDINGS
 
 
 def draw(arguments: argparse.Namespace) -> int:
@@ -763,6 +809,30 @@ class _Progress:
 
     def _place(self) -> str:
         return f"{self._done:>{len(str(self._of))}}/{self._of}"
+
+
+class _Bar:
+    """How far a walk has come: in place on a terminal, elsewhere a line every ten seconds."""
+
+    def __init__(self, wanted: bool) -> None:
+        self._in_place = wanted and sys.stdout.isatty()
+        self._wanted = wanted
+        self._next = time.monotonic() + LINES
+
+    def shows(self, views: Sequence[tuple[str, int, int]]) -> None:
+        """It has come so far."""
+        from charger.verify.report import bar
+
+        if self._in_place:
+            print(f"{CLEAR}{bar(views)[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+        elif self._wanted and time.monotonic() >= self._next:
+            self._next += LINES
+            print(bar(views), flush=True)
+
+    def clear(self) -> None:
+        """It is over."""
+        if self._in_place:
+            print(CLEAR, end="", flush=True)
 
 
 @contextmanager

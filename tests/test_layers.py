@@ -10,6 +10,7 @@ ROOT = Path(__file__).parent.parent / "charger"
 LAYERS = [
     {"__main__"},
     {"cli"},
+    {"verify"},
     {"stories"},
     {"replay"},
     {"app"},

@@ -39,6 +39,11 @@ FOLLOWS: Mapping[str, frozenset[str]] = {
 """The matrix of §4.9, for connectors: from a status to those that may follow it."""
 
 
+def may_follow(earlier: str, later: str) -> bool:
+    """Whether a connector may go from one status to the other; the first one after a start may be any."""
+    return earlier in ("", later) or later in FOLLOWS[earlier]
+
+
 @dataclass(frozen=True, slots=True)
 class Notice:
     """One StatusNotification to be sent."""

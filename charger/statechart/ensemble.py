@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 from charger.statechart import model, timing
 from charger.statechart.evaluate import Ask, Evaluator, Scene
 from charger.statechart.event import Event, Moment
+from charger.statechart.findings import Mark
 from charger.statechart.machine import Asked, Entered, Exited, Machine, Move
 from charger.statechart.words import Vocabulary
 
@@ -26,7 +27,21 @@ WAKE = "wake"
 
 
 class BrokenPromiseError(RuntimeError):
-    """A step does not end, or an invariant of the charts does not hold."""
+    """A step does not end, or an invariant of the charts does not hold.
+
+    Args:
+        rule: ``never``, ``whenever`` or ``endless-step``.
+        text: the promise as written, or a sentence.
+        mark: where it is written.
+        number: the connector it is about; None when the text says enough.
+    """
+
+    def __init__(self, rule: str, text: str, mark: Mark, number: int | None = None) -> None:
+        self.rule = rule
+        self.text = text
+        self.mark = mark
+        where = "" if number is None else f" (connector {number})"
+        super().__init__(f"{text}{where} [{mark.file}:{mark.line}]")
 
 
 class Host(Protocol):
@@ -262,7 +277,7 @@ class Ensemble:
         self._rearm()
         for invariant, ask, number in self._invariants:
             if ask(self._scene(number)):
-                raise BrokenPromiseError(f"{invariant.text} (connector {number}) [{_place(invariant.mark)}]")
+                raise BrokenPromiseError("never", invariant.text, invariant.mark, number)
         return self.moves
 
     def _hear(self, event: Event) -> None:
@@ -429,10 +444,8 @@ class Ensemble:
         self._budget -= 1
         if self._budget < 0:
             chart = instance.chart
-            raise BrokenPromiseError(
-                f"the step does not come to rest: '{chart.name}' still moves in '{instance.leaf}' "
-                f"[{_place(chart.states[instance.leaf].mark)}]"
-            )
+            text = f"the step does not come to rest: '{chart.name}' still moves in '{instance.leaf}'"
+            raise BrokenPromiseError("endless-step", text, chart.states[instance.leaf].mark)
         self.moves.append(
             Moved(instance.chart.name, instance.number, instance.leaf, move.leaf, move.transition)
         )
@@ -500,9 +513,7 @@ class Ensemble:
                 continue
             for invariant, ask in self._whenever.get(use.name, ()):
                 if not ask(self._scene(instance.number)):
-                    raise BrokenPromiseError(
-                        f"{invariant.text} (connector {instance.number}) [{_place(invariant.mark)}]"
-                    )
+                    raise BrokenPromiseError("whenever", invariant.text, invariant.mark, instance.number)
             word = self._vocabulary.actions[use.name]
             if word.correlated:
                 self._asking.append((self._next_token, instance))
@@ -672,7 +683,3 @@ def _status(chart: model.Chart, leaf: str) -> str | None:
 
 def _timer(instance: Instance, transition: model.Transition) -> str:
     return f"{instance.chart.name}/{instance.number}/{transition.key}"
-
-
-def _place(mark: Any) -> str:
-    return f"{mark.file}:{mark.line}"

@@ -17,6 +17,11 @@ Type = Literal["bool", "number", "text", "word", "connector", "duration", "insta
 """``word`` is one of an enumeration; ``connector`` a number or none; ``duration`` s; ``instant`` epoch s."""
 
 
+Nature = Literal["told", "drifts", "event", "fixed"]
+"""How a fact changes: when a word tells (`effects`), by itself (meter, clock, limits of the site), with
+the event at hand, or never while the program runs."""
+
+
 class Scope(Enum):
     """What a word is about: each connector, the station, or either."""
 
@@ -53,6 +58,8 @@ class EventWord:
     """Facts that the report changes: to what, or None where that depends."""
     promises: frozenset[str] = frozenset()
     """Of these actions one has to follow some time; to a CALL when it was answered with Accepted."""
+    effects: str = ""
+    """What it does to facts, in the language of `charger.verify.effects`: ``cable.present, not ev.asks``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,9 @@ class FactWord:
     type: Type = "bool"
     scope: Scope = Scope.STATION
     words: frozenset[str] = frozenset()
+    nature: Nature = "told"
+    means: str = ""
+    """The same in other facts, as a guard: ``not fault.present``; empty: it is a fact of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,8 @@ class ActionWord:
     """Events that no state may ignore from this action until another one steers the same."""
     lost: str = ""
     """The event that says that what was done and confirmed is so no longer."""
+    effects: str = ""
+    """As of an event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +165,8 @@ class Vocabulary:
     """Event → the statuses in which no state may ignore it."""
     errors: frozenset[str] = frozenset()
     """Codes that ``reply: {error: …}`` may name."""
+    laws: tuple[str, ...] = ()
+    """What always holds between facts of one connector: ``transaction.open or not transaction.ending``."""
     subjects: frozenset[str] = frozenset()
     """Words before the first dot that no chart may have as its name, beyond those of the words here."""
 

@@ -436,6 +436,7 @@ VERBS: Final[dict[str, Verb]] = {
     "repair": Verb(_Reader.number),
     "lock": Verb(_words("stuck", "free"), _AT),
     "input": Verb(_Reader.state_of_pin, _AT),
+    "report": Verb(_Reader.text, _AT),
     "network": Verb(_words("down", "up")),
     "power": Verb(_words("off", "on")),
     "central": Verb(_Reader.pairs),
@@ -448,6 +449,8 @@ VERBS: Final[dict[str, Verb]] = {
     "display": Verb(_Reader.text, _WHEN),
     "nothing": Verb(_Reader.duration, {"of": _Reader.texts}),
     "wait": Verb(_Reader.duration),
+    "state": Verb(_Reader.text, {**_AT, "within": _Reader.duration}),
+    "left": Verb(_Reader.text, {**_AT, "within": _Reader.duration}),
     "samples": Verb(
         _Reader.number,
         {

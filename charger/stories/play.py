@@ -23,6 +23,7 @@ HAND: Final = 0.1
 """s before each act: nobody is so quick that an answer on its way does not arrive."""
 WATCHING: Final = frozenset(
     {"central", "expect", "boots", "statuses", "nothing", "wait", "samples", "output", "light", "display"}
+    | {"state", "left"}
 )
 """Verbs that do nothing to the station."""
 UNASKED: Final = frozenset({"Heartbeat", "MeterValues"})
@@ -88,6 +89,8 @@ class Stage(Protocol):
     own_readers: bool
     """Every connector has a card reader of its own; a card that is shown anywhere is shown at connector 1."""
     ears: Ears
+    defect: str | None
+    """What went wrong inside of the station, if anybody can tell."""
 
     def now(self) -> float:
         """Seconds that passed; never jumps."""
@@ -117,6 +120,16 @@ class Stage(Protocol):
         Raises:
             ValueError: it has no power.
         """
+
+    def report(self, event: str, connector: int | None) -> None:
+        """Let the station hear an event of its hardware, whatever the simulated world is like.
+
+        Raises:
+            ValueError: it cannot be done on this stage.
+        """
+
+    def states(self, number: int) -> Mapping[str, tuple[str, ...]]:
+        """For every chart of a connector (0: the station) the active states, from the outermost."""
 
     def call(self, action: str, payload: Mapping[str, Any]) -> Callable[[], Answered | None]:
         """Send a CALL; what is given back tells the answer, once there is one.
@@ -216,12 +229,15 @@ class Player:
         self._since = 0.0
         """When the last act was done, or the last expected frame came."""
         self._restarted = False
+        self._whole = False
+        """The whole story is played, and a defect is a failure of it."""
         stage.ears = self._hear
 
     def play(self) -> Played:
         """All of the story, and the silence after it."""
         stage, played = self._stage, self._played
         begun = self._since = stage.now()
+        self._whole = True
         configured = not self._story.configuration
         try:
             for step in self._story.steps:
@@ -261,6 +277,8 @@ class Player:
         raise StoryFailed(f"{mark.file}:{mark.line}: {why}\n  what happened before:\n{recent}")
 
     def _check(self, mark: Mark) -> None:
+        if self._stage.defect and self._whole:
+            self._fail(mark, f"a defect, contactors opened: {self._stage.defect}")
         if self._wrong:
             self._fail(mark, self._wrong)
 
@@ -366,6 +384,10 @@ class Player:
         name, state = step.what
         place = {"connector": step.options["at"]} if "at" in step.options else {}
         self._act("input", None, name=name, on=state == "on", **place)
+
+    def _report(self, step: Step) -> None:
+        self._since, self._restarted = self._stage.now(), False
+        self._stage.report(step.what, step.options.get("at"))
 
     def _network(self, step: Step) -> None:
         self._since, self._restarted = self._stage.now(), True
@@ -528,6 +550,28 @@ class Player:
     def _wait(self, step: Step) -> None:
         self._stage.wait(self._seconds(step.what, 0.0), lambda: False)
         self._since = self._stage.now()
+
+    def _state(self, step: Step) -> None:
+        """A chart is in a state, or gets there."""
+        self._wait_for_state(step, step.what, inside=True)
+
+    def _left(self, step: Step) -> None:
+        """A chart is not in a state, or leaves it."""
+        self._wait_for_state(step, step.what, inside=False)
+
+    def _wait_for_state(self, step: Step, what: str, *, inside: bool) -> None:
+        chart, _, state = what.partition(".")
+        number, within = step.options.get("at", 1), self._seconds(step.options.get("within"), 0.0)
+
+        def path() -> tuple[str, ...]:
+            states = self._stage.states(number)
+            if chart not in states:
+                raise ValueError(f"there is no chart '{chart}' at connector {number}")
+            return states[chart]
+
+        if not self._stage.wait(within, lambda: (state in path()) == inside):
+            told = f"{chart} is in '{'.'.join(path())}'"
+            self._fail(step.mark, f"{told}, not in '{state}'" if inside else f"{told} still")
 
     def _samples(self, step: Step) -> None:
         """So many MeterValues of a connector, evenly spaced."""

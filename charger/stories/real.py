@@ -53,6 +53,7 @@ class RealStage:
     def __init__(self, settings: Settings, checked: Checked) -> None:
         self.connectors = len(settings.plans)
         self.own_readers = all(plan.own_reader for plan in settings.plans)
+        self.defect: str | None = None
         self.ears: Ears = lambda _heard: SILENCE
         self._settings = settings
         self._checked = checked
@@ -300,6 +301,14 @@ class RealStage:
         if self._process is None:
             raise ValueError("the station has no power")
         return dict(json.loads(self._request("GET", "/status", None)))
+
+    def report(self, event: str, _connector: int | None) -> None:
+        """See `Stage`; the simulated hardware of a process reports what it does, nothing else."""
+        raise ValueError(f"{event} can be reported in virtual time only")
+
+    def states(self, number: int) -> dict[str, tuple[str, ...]]:
+        """See `Stage`; a Central System cannot see them."""
+        raise ValueError(f"the charts of connector {number} can be looked at in virtual time only")
 
     def _request(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
         data = json.dumps(dict(body)).encode() if body else None

@@ -72,6 +72,7 @@ class VirtualStage:
         """
         self.connectors = len(settings.plans)
         self.own_readers = all(plan.own_reader for plan in settings.plans)
+        self.defect: str | None = None
         self.ears: Ears = lambda _heard: SILENCE
         self.storage = Memory()
         self.steps: deque[Step] = deque(maxlen=1000)
@@ -161,6 +162,7 @@ class VirtualStage:
 
     def _met_defect(self) -> None:
         if self._driver is not None:
+            self.defect = self.defect or self._driver.trace.defect
             self.broke_down(self._driver.trace.defect)
 
     def _stepped(self, step: Step) -> None:
@@ -178,6 +180,19 @@ class VirtualStage:
     def linked(self) -> bool:
         """Whether the station is connected to the Central System."""
         return self._link is not None and self._link.open
+
+    def report(self, event: str, connector: int | None) -> None:
+        """See `Stage`."""
+        if self._driver is None:
+            raise ValueError("the station has no power")
+        self._driver.post(Event(event, connector))
+        self._pump()
+
+    def states(self, number: int) -> dict[str, tuple[str, ...]]:
+        """See `Stage`."""
+        if self._driver is None:
+            raise ValueError("the station has no power")
+        return {name: path for name, at, path in self._driver.station.ensemble.states() if at == number}
 
     def describe(self, connector: int) -> Mapping[str, Any]:
         """What the wires say; nothing without power."""

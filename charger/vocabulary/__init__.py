@@ -78,6 +78,7 @@ def build(chart_set: ChartSet | None = None) -> Vocabulary:
         follows=FOLLOWS,
         watches=_WATCHES,
         errors=ERROR_CODES,
+        laws=tuple(law for part in parts for law in part.laws),
         subjects=frozenset(name.partition(".")[0] for name in names) | {"clock"},
     )
 
@@ -118,7 +119,14 @@ def _input_event(pin: Pin, value: bool) -> EventWord:
         at.inputs[pin.name, event.connector or 0] = value
 
     name = f"{pin.name}.{'on' if value else 'off'}"
-    return EventWord(name, f"Input: {pin.description}", Scope(pin.scope), {}, report)
+    return EventWord(
+        name,
+        f"Input: {pin.description}",
+        Scope(pin.scope),
+        {},
+        report,
+        effects=f"{'' if value else 'not '}{pin.name}",
+    )
 
 
 def _output_actions(pin: Pin) -> list[ActionWord]:

@@ -67,32 +67,32 @@ def _held_for(at: Situation, event: Event) -> int | None:
     return next((number for number in held if _served(event, number)), None)
 
 
-@WORDS.fact("card.runs_transaction", scope=STATION)
+@WORDS.fact("card.runs_transaction", scope=STATION, nature="event")
 def card_runs_transaction(at: Situation, _here: int, event: Event) -> bool:
     """A transaction was started with the card at the reader."""
     return _running_with(at, event) is not None
 
 
-@WORDS.fact("card.waits_for_plug", scope=STATION)
+@WORDS.fact("card.waits_for_plug", scope=STATION, nature="event")
 def card_waits_for_plug(at: Situation, _here: int, event: Event) -> bool:
     """The card at the reader is authorized for a connector where no transaction has begun."""
     return _pending_with(at, event) is not None
 
 
-@WORDS.fact("card.held_cable", scope=STATION)
+@WORDS.fact("card.held_cable", scope=STATION, nature="event")
 def card_held_cable(at: Situation, _here: int, event: Event) -> bool:
     """A plug is kept locked in whose transaction has ended, and was started with the card at the reader."""
     return _held_for(at, event) is not None
 
 
-@WORDS.fact("card.connector", "connector", STATION)
+@WORDS.fact("card.connector", "connector", STATION, nature="event")
 def card_connector(at: Situation, _here: int, event: Event) -> int | None:
     """The connector that the card at the reader has to do with: running, waiting, or still locked."""
     running = _running_with(at, event)
     return running.connector if running else _pending_with(at, event) or _held_for(at, event)
 
 
-@WORDS.fact("group.runs_transaction", scope=STATION)
+@WORDS.fact("group.runs_transaction", scope=STATION, nature="event")
 def group_runs_transaction(at: Situation, _here: int, event: Event) -> bool:
     """A transaction that the reader serves has a parentIdTag: another card of its group might stop it."""
     return any(one.parent and _served(event, one.connector) for one in at.transactions.all())
@@ -125,7 +125,7 @@ def tag_known(at: Situation, _here: int, _event: Event) -> bool:
     return at.known(at.considered.tag) is not None
 
 
-@WORDS.fact("tag.known_valid", scope=STATION)
+@WORDS.fact("tag.known_valid", scope=STATION, nature="drifts")
 def tag_known_valid(at: Situation, _here: int, _event: Event) -> bool:
     """The tag under consideration is in the Authorization Cache as Accepted, and has not expired."""
     known = at.known(at.considered.tag)
@@ -170,7 +170,14 @@ def tag_held_connector(at: Situation, _here: int, _event: Event) -> int | None:
     return next((number for number in _locked_in(at) if same(last(number).get("parent"), parent)), None)
 
 
-@WORDS.action("tag.consider", STATION, tag=TEXT, connector=PLACE, remote=Field("bool", required=False))
+@WORDS.action(
+    "tag.consider",
+    STATION,
+    tag=TEXT,
+    connector=PLACE,
+    remote=Field("bool", required=False),
+    effects="any tag.*",
+)
 def tag_consider(
     at: Situation, _here: int, _event: Event, *, tag: str, connector: int | None = None, remote: bool = False
 ) -> None:
@@ -178,7 +185,7 @@ def tag_consider(
     at.considered = Considered(tag, connector, remote=remote)
 
 
-@WORDS.action("plug.await", STATION)
+@WORDS.action("plug.await", STATION, effects="plug.awaited, any plug.awaited_for, any card.*")
 def plug_await(at: Situation, _here: int, _event: Event) -> None:
     """The tag under consideration waits for a plug, at whichever connector the next one comes."""
     at.awaiting.append((at.considered, at.now.monotonic))
@@ -190,13 +197,17 @@ def plug_awaited(at: Situation, _here: int, _event: Event) -> bool:
     return bool(at.awaiting)
 
 
-@WORDS.fact("plug.awaited_for", "number", STATION)
+@WORDS.fact("plug.awaited_for", "number", STATION, nature="drifts")
 def plug_awaited_for(at: Situation, _here: int, _event: Event) -> float:
     """How many s the tag that has waited longest for the next plug has waited; 0 when none does."""
     return at.now.monotonic - at.awaiting[0][1] if at.awaiting else 0.0
 
 
-@WORDS.action("plug.take", STATION)
+@WORDS.action(
+    "plug.take",
+    STATION,
+    effects="perhaps not plug.awaited, any plug.awaited_for, any plug.tag, any card.*",
+)
 def plug_take(at: Situation, _here: int, _event: Event) -> None:
     """The tag that has waited longest waits no longer: it is `plug.tag` now."""
     at.taken, _ = at.awaiting.popleft()
@@ -208,13 +219,18 @@ def plug_tag(at: Situation, _here: int, _event: Event) -> str | None:
     return at.taken.tag
 
 
-@WORDS.fact("card.awaits_plug", scope=STATION)
+@WORDS.fact("card.awaits_plug", scope=STATION, nature="event")
 def card_awaits_plug(at: Situation, _here: int, event: Event) -> bool:
     """The card at the reader is accepted and waits for the next plug."""
     return any(same(one.tag, event.fields["tag"]) for one, _ in at.awaiting)
 
 
-@WORDS.action("plug.give_up", STATION, tag=TEXT)
+@WORDS.action(
+    "plug.give_up",
+    STATION,
+    effects="perhaps not plug.awaited, any plug.awaited_for, any card.*",
+    tag=TEXT,
+)
 def plug_give_up(at: Situation, _here: int, _event: Event, *, tag: str) -> None:
     """That tag waits no longer."""
     for waiting in [waiting for waiting in at.awaiting if same(waiting[0].tag, tag)]:
@@ -227,7 +243,14 @@ def tag_waiting(at: Situation, _here: int, _event: Event) -> bool:
     return bool(at.waiting)
 
 
-@WORDS.action("tag.wait", STATION, tag=TEXT, connector=PLACE, remote=Field("bool", required=False))
+@WORDS.action(
+    "tag.wait",
+    STATION,
+    tag=TEXT,
+    connector=PLACE,
+    remote=Field("bool", required=False),
+    effects="tag.waiting",
+)
 def tag_wait(
     at: Situation, _here: int, _event: Event, *, tag: str, connector: int | None = None, remote: bool = False
 ) -> None:
@@ -235,13 +258,13 @@ def tag_wait(
     at.waiting.append(Considered(tag, connector, remote=remote))
 
 
-@WORDS.action("tag.next", STATION)
+@WORDS.action("tag.next", STATION, effects="any tag.*")
 def tag_next(at: Situation, _here: int, _event: Event) -> None:
     """Take the tag that has waited longest under consideration."""
     at.considered = at.waiting.popleft()
 
 
-@WORDS.action("tag.learn", STATION)
+@WORDS.action("tag.learn", STATION, effects="any tag.*")
 def tag_learn(at: Situation, _here: int, event: Event) -> None:
     """Keep what the Authorize.conf at hand says of the tag under consideration."""
     if at.considered.tag is None:
@@ -252,6 +275,8 @@ def tag_learn(at: Situation, _here: int, event: Event) -> None:
 
 
 # -- session and transaction ---------------------------------------------------------------------------
+
+WORDS.law("transaction.open or not transaction.ending", "transaction.open or not transaction.valid")
 
 
 def _start_answered(at: Situation, message: Message, payload: dict[str, Any], event: Event) -> None:
@@ -305,8 +330,15 @@ WORDS.event(
     ),
     makes={"transaction.valid": None, "transaction.energy_since_refused": None},
     status=one_of("Blocked", "Expired", "Invalid", "ConcurrentTx"),
+    effects="not transaction.valid, any transaction.energy*",
 )
-WORDS.event("queue.answered", "The Central System took the message that was sent.", STATION, _answered)
+WORDS.event(
+    "queue.answered",
+    "The Central System took the message that was sent.",
+    STATION,
+    _answered,
+    effects="any tag.*, any card.*, any group.*",
+)
 WORDS.event(*("queue.failed", "It did not."), cause=one_of("error", "timeout", "offline"))
 
 
@@ -322,13 +354,21 @@ def session_holds_cable(at: Situation, here: int, _event: Event) -> bool:
     return bool(at.transactions.last(here).get("held"))
 
 
-@WORDS.action("session.hold_cable", makes={"session.holds_cable": True})
+@WORDS.action(
+    "session.hold_cable",
+    makes={"session.holds_cable": True},
+    effects="session.holds_cable, any tag.*, any card.*",
+)
 def session_hold_cable(at: Situation, here: int, _event: Event) -> None:
     """Keep the plug of the last transaction locked in from now on, over restarts too."""
     at.transactions.hold(here, held=True)
 
 
-@WORDS.action("session.release_cable", makes={"session.holds_cable": False})
+@WORDS.action(
+    "session.release_cable",
+    makes={"session.holds_cable": False},
+    effects="not session.holds_cable, any tag.*, any card.*",
+)
 def session_release_cable(at: Situation, here: int, _event: Event) -> None:
     """Whoever comes may take it."""
     at.transactions.hold(here, held=False)
@@ -361,14 +401,14 @@ def transaction_tag(at: Situation, here: int, _event: Event) -> str | None:
     return running.tag if running else None
 
 
-@WORDS.fact("transaction.energy", "number")
+@WORDS.fact("transaction.energy", "number", nature="drifts")
 def transaction_energy(at: Situation, here: int, _event: Event) -> float:
     """Wh delivered since it began; 0 when none is on record."""
     running = at.transactions.on(here)
     return at.connectors[here].reading.energy - running.meter_start if running else 0.0
 
 
-@WORDS.fact("transaction.energy_since_refused", "number")
+@WORDS.fact("transaction.energy_since_refused", "number", nature="drifts")
 def transaction_energy_since_refused(at: Situation, here: int, _event: Event) -> float:
     """Wh delivered since the Central System refused its tag; 0 when it did not."""
     running = at.transactions.on(here)
@@ -377,26 +417,34 @@ def transaction_energy_since_refused(at: Situation, here: int, _event: Event) ->
     return at.connectors[here].reading.energy - running.energy_when_refused
 
 
-@WORDS.fact("restart.reason", "word", STATION, words=("PowerLoss", "Reboot", "HardReset", "SoftReset"))
+@WORDS.fact(
+    "restart.reason", "word", STATION, words=("PowerLoss", "Reboot", "HardReset", "SoftReset"), nature="fixed"
+)
 def restart_reason(at: Situation, _here: int, _event: Event) -> str:
     """Why the program started: nothing on record means that the power went."""
     return at.restart_reason
 
 
-@WORDS.action("session.open", tag=TEXT)
+@WORDS.action("session.open", tag=TEXT, effects="any card.*")
 def session_open(at: Situation, here: int, _event: Event, *, tag: str) -> None:
     """A tag is authorized for this connector."""
     connector = at.connectors[here]
     connector.tag, connector.parent = tag, _parent(at, tag)
 
 
-@WORDS.action("session.forget")
+@WORDS.action("session.forget", effects="any card.*")
 def session_forget(at: Situation, here: int, _event: Event) -> None:
     """It is no longer; nothing to do once a transaction runs."""
     at.connectors[here].tag = at.connectors[here].parent = None
 
 
-@WORDS.action("transaction.begin", makes={"transaction.open": True, "transaction.ending": False})
+@WORDS.action(
+    "transaction.begin",
+    makes={"transaction.open": True, "transaction.ending": False},
+    effects="transaction.open, not transaction.ending, transaction.valid, queue.waiting,"
+    " any transaction.tag, any transaction.energy*, any queue.transmissions,"
+    " any card.*, any group.*, any tag.*",
+)
 def transaction_begin(at: Situation, here: int, _event: Event) -> None:
     """Put a transaction on record, and its StartTransaction into the queue."""
     connector = at.connectors[here]
@@ -440,7 +488,11 @@ def transaction_note(at: Situation, here: int, _event: Event) -> None:
 
 
 @WORDS.action(
-    "transaction.ending", makes={"transaction.ending": None}, reason=one_of(*REASONS), tag=OPTIONAL_TEXT
+    "transaction.ending",
+    makes={"transaction.ending": None},
+    reason=one_of(*REASONS),
+    tag=OPTIONAL_TEXT,
+    effects="transaction.ending if transaction.open",
 )
 def transaction_mark(at: Situation, here: int, _event: Event, *, reason: str, tag: str | None = None) -> None:
     """Mark its end; the first reason stays. A tag is that of whoever presented it to stop."""
@@ -452,6 +504,10 @@ def transaction_mark(at: Situation, here: int, _event: Event, *, reason: str, ta
 @WORDS.action(
     "transaction.close",
     makes={"transaction.open": False, "transaction.ending": False, "session.holds_cable": False},
+    effects="queue.waiting if transaction.open, not session.holds_cable if transaction.open,"
+    " not transaction.open, not transaction.ending, not transaction.valid,"
+    " any session.reason, any transaction.tag, any transaction.energy*,"
+    " any queue.transmissions, any card.*, any group.*, any tag.*",
 )
 def transaction_close(at: Situation, here: int, _event: Event) -> None:
     """Put its StopTransaction into the queue, and take it off the record."""
@@ -469,7 +525,7 @@ def _value(at: Situation, reading: Reading, key: str, context: str, time: float)
     return metering.sampled(reading, at.configuration.value(key), context, time)
 
 
-@WORDS.action("meter.report", context=one_of(*CONTEXTS))
+@WORDS.action("meter.report", context=one_of(*CONTEXTS), effects="queue.waiting, any queue.transmissions")
 def meter_report(at: Situation, here: int, event: Event, *, context: str) -> None:
     """Queue MeterValues, and keep them for transactionData when a transaction runs."""
     aligned = context == "Sample.Clock"
@@ -513,19 +569,19 @@ def queue_send(at: Situation, _here: int, _event: Event, *, token: int) -> None:
         at.call(token, message.action, at.queue.payload(message), "queue", message.id)
 
 
-@WORDS.action("queue.remove", STATION)
+@WORDS.action("queue.remove", STATION, effects="perhaps not queue.waiting, any queue.transmissions")
 def queue_remove(at: Situation, _here: int, _event: Event) -> None:
     """The oldest message is done."""
     at.queue.remove()
 
 
-@WORDS.action("queue.count", STATION)
+@WORDS.action("queue.count", STATION, effects="any queue.transmissions")
 def queue_count(at: Situation, _here: int, _event: Event) -> None:
     """The oldest message was transmitted in vain."""
     at.queue.count_transmission()
 
 
-@WORDS.action("queue.give_up", STATION)
+@WORDS.action("queue.give_up", STATION, effects="perhaps not queue.waiting, any queue.transmissions")
 def queue_give_up(at: Situation, _here: int, _event: Event) -> None:
     """Drop the oldest message; a start never answered makes its transactionId -1 (errata 3.18)."""
     message = at.queue.first()

@@ -11,7 +11,7 @@ from typing import Any
 
 from charger.functions.situation import Situation
 from charger.statechart.event import Event
-from charger.statechart.words import ActionWord, AnswerWord, EventWord, FactWord, Field, Scope, Type
+from charger.statechart.words import ActionWord, AnswerWord, EventWord, FactWord, Field, Nature, Scope, Type
 
 STATION = Scope.STATION
 CONNECTOR = Scope.CONNECTOR
@@ -44,14 +44,22 @@ class Words:
         self.facts: dict[str, FactWord] = {}
         self.actions: dict[str, ActionWord] = {}
         self.answers: dict[str, AnswerWord] = {}
+        self.laws: list[str] = []
 
     def fact(
-        self, name: str, kind: Type = "bool", scope: Scope = CONNECTOR, words: tuple[str, ...] = ()
+        self,
+        name: str,
+        kind: Type = "bool",
+        scope: Scope = CONNECTOR,
+        words: tuple[str, ...] = (),
+        *,
+        nature: Nature = "told",
+        means: str = "",
     ) -> Callable[[Read], Read]:
         """Declare a fact."""
 
         def declare(read: Read) -> Read:
-            self.facts[name] = FactWord(name, _line(read), read, kind, scope, frozenset(words))
+            self.facts[name] = FactWord(name, _line(read), read, kind, scope, frozenset(words), nature, means)
             return read
 
         return declare
@@ -69,6 +77,7 @@ class Words:
         steers: str = "",
         watches: tuple[str, ...] = (),
         lost: str = "",
+        effects: str = "",
         **arguments: Field,
     ) -> Callable[[Perform], Perform]:
         """Declare an action."""
@@ -76,7 +85,7 @@ class Words:
         def declare(perform: Perform) -> Perform:
             self.actions[name] = ActionWord(
                 *(name, _line(perform), perform, scope, arguments, open_arguments, by_status, answers),
-                *(correlated, makes or {}, steers, watches, lost),
+                *(correlated, makes or {}, steers, watches, lost, effects),
             )
             return perform
 
@@ -92,13 +101,18 @@ class Words:
         *,
         makes: Mapping[str, bool | None] | None = None,
         promises: frozenset[str] = frozenset(),
+        effects: str = "",
         **fields: Field,
     ) -> None:
         """Declare an event."""
         self.events[name] = EventWord(
             *(name, description, scope, fields, report, replies),
-            *(makes or {}, promises),
+            *(makes or {}, promises, effects),
         )
+
+    def law(self, *laws: str) -> None:
+        """Declare what always holds between facts."""
+        self.laws += laws
 
     def answer(self, name: str, *calls: str, **arguments: Field) -> Callable[[Any], Any]:
         """Declare an answer made by the program."""

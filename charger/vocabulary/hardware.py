@@ -120,60 +120,82 @@ _event(
     *("cable.plugged", "A plug came into our socket, or the fixed cable into a car."),
     *(CONNECTOR, _cable(True)),
     makes={"cable.present": True},
+    effects="cable.present",
 )
 _event(
     *("cable.unplugged", "The plug left our socket, or the fixed cable the car.", CONNECTOR, _cable(False)),
     makes={"cable.present": False, "ev.asks": False},
+    effects="not cable.present, not ev.asks",
 )
 _event(
     *("ev.unplugged", "The cable left the car; the plug is still in our socket.", CONNECTOR, _ev(False)),
     makes={"ev.asks": False},
+    effects="not ev.asks",
 )
 _event(
     *("ev.ready", "The car asks for energy (control pilot state C or D).", CONNECTOR, _ev(True)),
     makes={"ev.asks": True},
+    effects="ev.asks",
 )
 _event(
     *("ev.paused", "The car asks for no energy (control pilot state B).", CONNECTOR, _ev(False)),
     makes={"ev.asks": False},
+    effects="not ev.asks",
 )
 _event(
     *("contactor.closed", "The mirror contact says closed.", CONNECTOR, _contactor_closed),
     makes={"contactor.is_closed": True},
+    effects="contactor.is_closed",
 )
 _event(
     *("contactor.opened", "The mirror contact says open.", CONNECTOR, _contactor_opened),
     makes={"contactor.is_closed": False},
+    effects="not contactor.is_closed",
 )
-_event(*("lock.engaged", "The plug is locked in.", CONNECTOR, _lock_engaged), makes={"lock.is_engaged": True})
-_event(*("lock.released", "The plug is free.", CONNECTOR, _lock_released), makes={"lock.is_engaged": False})
+_event(
+    *("lock.engaged", "The plug is locked in.", CONNECTOR, _lock_engaged),
+    makes={"lock.is_engaged": True},
+    effects="lock.is_engaged",
+)
+_event(
+    *("lock.released", "The plug is free.", CONNECTOR, _lock_released),
+    makes={"lock.is_engaged": False},
+    effects="not lock.is_engaged",
+)
 _event("lock.failed", "The lock did not move.", CONNECTOR)
 _event(
     *("emergency.pressed", "The emergency stop is pressed.", STATION, _emergency(True)),
     makes={"fault.present": True, "interlocks.hold": False, "station.faulty": True},
+    effects="fault.present, station.faulty",
 )
 _event(
     *("emergency.released", "The emergency stop is pulled out again.", STATION, _emergency(False)),
     makes=dict.fromkeys(FAULT_FACTS),
+    effects="perhaps not fault.present, perhaps not station.faulty",
 )
 _event(
     *("fault.raised", "Something is wrong, here or with the station.", BOTH, _fault_raised),
     makes=_PERHAPS,
     error=ERROR,
     info=OPTIONAL_TEXT,
+    effects="perhaps fault.present, perhaps station.faulty",
 )
 _event(
     *("fault.cleared", "It is well again; without `error`: everything is.", BOTH, _fault_cleared),
     makes=_PERHAPS,
     error=one_of(*ERRORS, required=False),
+    effects="perhaps not fault.present, perhaps not lock.is_faulty, perhaps not station.faulty",
 )
 _event(
     *("meter.sampled", "The meter said something new.", CONNECTOR, _sampled),
     makes={"transaction.energy": None, "transaction.energy_since_refused": None},
+    effects="any transaction.energy*",
 )
 
 
 # -- facts ---------------------------------------------------------------------------------------------
+
+WORDS.law("fault.present or not lock.is_faulty")
 
 
 @WORDS.fact("cable.present")
@@ -182,7 +204,7 @@ def cable_present(at: Situation, here: int, _event: Event) -> bool:
     return at.connectors[here].cable
 
 
-@WORDS.fact("cable.fixed")
+@WORDS.fact("cable.fixed", nature="fixed")
 def cable_fixed(at: Situation, here: int, _event: Event) -> bool:
     """The cable belongs to the charger: there is no lock."""
     return at.connectors[here].plan.fixed
@@ -218,7 +240,7 @@ def lock_is_faulty(at: Situation, here: int, _event: Event) -> bool:
     return "ConnectorLockFailure" in at.latched(here)
 
 
-@WORDS.fact("interlocks.hold")
+@WORDS.fact("interlocks.hold", means="not fault.present")
 def interlocks_hold(at: Situation, here: int, _event: Event) -> bool:
     """No fault forbids voltage here, and the emergency stop is not pressed."""
     return all(at.interlocks(here).values())
@@ -236,14 +258,14 @@ def station_faulty(at: Situation, _here: int, _event: Event) -> bool:
     return bool(at.faults_at(0)) or at.emergency
 
 
-@WORDS.fact("offer.amps", "number")
+@WORDS.fact("offer.amps", "number", nature="drifts")
 def offer_amps(at: Situation, here: int, _event: Event) -> float:
     """What may be drawn here per phase, A: the smallest of all limits."""
     connector = at.connectors[here]
     return min((connector.plan.max_current, *connector.limits.values()))
 
 
-@WORDS.fact("offer.changed")
+@WORDS.fact("offer.changed", nature="drifts")
 def offer_changed(at: Situation, here: int, event: Event) -> bool:
     """The control pilot says something else than `offer.amps`."""
     return bool(at.connectors[here].offered != offer_amps(at, here, event))
@@ -289,25 +311,32 @@ def _offer(at: Situation, here: int, amps: float | None) -> None:
     at.send(ports.OfferCurrent(here, amps))
 
 
-@WORDS.action("pilot.offer", steers="pilot")
+@WORDS.action("pilot.offer", steers="pilot", effects="not offer.changed")
 def pilot_offer(at: Situation, here: int, event: Event) -> None:
     """Offer `offer.amps` by PWM (IEC 61851-1: the car may draw)."""
     _offer(at, here, offer_amps(at, here, event))
 
 
-@WORDS.action("pilot.withdraw", steers="pilot")
+@WORDS.action("pilot.withdraw", steers="pilot", effects="any offer.changed")
 def pilot_withdraw(at: Situation, here: int, _event: Event) -> None:
     """Steady +12 V level: connected, nothing offered; the car stops drawing within 3 s."""
     _offer(at, here, 0.0)
 
 
-@WORDS.action("pilot.refuse", steers="pilot")
+@WORDS.action("pilot.refuse", steers="pilot", effects="any offer.changed")
 def pilot_refuse(at: Situation, here: int, _event: Event) -> None:
     """State F, steady -12 V: this outlet is not available."""
     _offer(at, here, None)
 
 
-@WORDS.action("fault.raise", BOTH, makes=_PERHAPS, error=FAULT, info=OPTIONAL_TEXT)
+@WORDS.action(
+    "fault.raise",
+    BOTH,
+    makes=_PERHAPS,
+    error=FAULT,
+    info=OPTIONAL_TEXT,
+    effects="fault.present, perhaps station.faulty, lock.is_faulty if error == ConnectorLockFailure",
+)
 def fault_raise(at: Situation, here: int, event: Event, *, error: str, info: str = "") -> None:
     """Latch a fault: it stays, over restarts too, until it is cleared."""
     at.records.put("fault", f"{here}/{error}", info)
@@ -325,13 +354,13 @@ def fault_clear(at: Situation, here: int, event: Event, *, error: str) -> None:
 _OFFER: dict[str, bool | None] = {"offer.amps": None, "offer.changed": None}
 
 
-@WORDS.action("offer.limit", makes=_OFFER, by=TEXT, amps=NUMBER)
+@WORDS.action("offer.limit", makes=_OFFER, effects="any offer.*", by=TEXT, amps=NUMBER)
 def offer_limit(at: Situation, here: int, _event: Event, *, by: str, amps: float) -> None:
     """Allow at most so much per phase, A; of several limits the smallest counts. Below 6 A it is nothing."""
     at.connectors[here].limits[by] = amps
 
 
-@WORDS.action("offer.unlimit", makes=_OFFER, by=TEXT)
+@WORDS.action("offer.unlimit", makes=_OFFER, effects="any offer.*", by=TEXT)
 def offer_unlimit(at: Situation, here: int, _event: Event, *, by: str) -> None:
     """Take back the limit by that one."""
     at.connectors[here].limits.pop(by, None)

@@ -61,7 +61,14 @@ def _storage(failed: bool) -> Report:
 
 WORDS.event("link.opened", "The WebSocket to the Central System is open.")
 WORDS.event("link.refused", "It could not be opened.", reason=OPTIONAL_TEXT)
-WORDS.event("link.lost", "It is closed, or no pong came.", STATION, _link_lost, reason=OPTIONAL_TEXT)
+WORDS.event(
+    "link.lost",
+    "It is closed, or no pong came.",
+    STATION,
+    _link_lost,
+    reason=OPTIONAL_TEXT,
+    effects="not debts",
+)
 WORDS.event("link.settings_changed", "URL, password or security profile are others now.")
 WORDS.event(
     *("station.stopping", "The program is told to end.", STATION, _stopping),
@@ -74,12 +81,19 @@ WORDS.event(
 WORDS.event(
     *("storage.failed", "The disk takes nothing; nothing is acknowledged.", STATION, _storage(True)),
     makes={"fault.present": True, "interlocks.hold": False, "station.faulty": True},
+    effects="fault.present, station.faulty",
 )
 WORDS.event(
-    *("storage.recovered", "It does again.", STATION, _storage(False)), makes=dict.fromkeys(FAULT_FACTS)
+    *("storage.recovered", "It does again.", STATION, _storage(False)),
+    makes=dict.fromkeys(FAULT_FACTS),
+    effects="perhaps not fault.present, perhaps not station.faulty",
 )
 WORDS.event(
-    "status.changed", "The status of a connector, or of the station, is another one.", BOTH, status=TEXT
+    "status.changed",
+    "The status of a connector, or of the station, is another one.",
+    BOTH,
+    status=TEXT,
+    effects="any status.unreported",
 )
 
 
@@ -95,7 +109,7 @@ def registration_accepted_once(at: Situation, _here: int, _event: Event) -> bool
     return bool(at.records.get("station", "accepted"))
 
 
-@WORDS.fact(MINUTE_OF_DAY, "number", STATION)
+@WORDS.fact(MINUTE_OF_DAY, "number", STATION, nature="drifts")
 def minute_of_day(at: Situation, _here: int, _event: Event) -> int:
     """Minutes since local midnight; `clock.between` is the readable form."""
     return timing.minute_of_day(at.time)
@@ -119,7 +133,9 @@ def link_ping(at: Situation, _here: int, _event: Event) -> None:
     at.send(ports.Ping())
 
 
-@WORDS.action("clock.set", STATION)
+@WORDS.action(
+    "clock.set", STATION, effects="any clock.*, any tag.*, perhaps not queue.waiting, any queue.transmissions"
+)
 def clock_set(at: Situation, _here: int, event: Event) -> None:
     """Take the time from the answer at hand; a text that is no time changes nothing."""
     seconds = times.to_clock(event.fields.get("currentTime"))
@@ -127,7 +143,7 @@ def clock_set(at: Situation, _here: int, event: Event) -> None:
         at.set_time(seconds)
 
 
-@WORDS.action("registration.take_interval", STATION)
+@WORDS.action("registration.take_interval", STATION, effects="any keys")
 def registration_take_interval(at: Situation, _here: int, event: Event) -> None:
     """HeartbeatInterval becomes the interval of the BootNotification.conf at hand; 0 changes nothing."""
     interval = int(event.fields.get("interval") or 0)
@@ -177,7 +193,9 @@ def _boot_answered(at: Situation, event: Event) -> None:
 _ASKERS = {"StatusNotification": BOTH, "MeterValues": CONNECTOR}
 
 
-def _outgoing(action: str, *, has_status: bool, report: Any = None) -> tuple[str, ...]:
+def _outgoing(
+    action: str, *, has_status: bool, report: Any = None, effects: str = "", refusal: str = ""
+) -> tuple[str, ...]:
     """Declare the answers of a CALL of ours."""
     name = f"ocpp.{action}"
     good = "status Accepted" if has_status else "the answer"
@@ -186,9 +204,11 @@ def _outgoing(action: str, *, has_status: bool, report: Any = None) -> tuple[str
         f"{action}.conf: {good}.",
         _ASKERS.get(action, STATION),
         report,
+        effects=effects,
     )
     if has_status:
-        WORDS.event(f"{name}.refused", f"{action}.conf: another status.", STATION, report, status=TEXT)
+        told = f"{action}.conf: another status."
+        WORDS.event(f"{name}.refused", told, STATION, report, effects=refusal, status=TEXT)
     WORDS.event(
         f"{name}.failed",
         f"{action}: CALLERROR, unreadable answer, no answer in MessageTimeout, or no link.",
@@ -202,7 +222,13 @@ def _outgoing(action: str, *, has_status: bool, report: Any = None) -> tuple[str
 @WORDS.action(
     "ocpp.BootNotification",
     STATION,
-    answers=_outgoing("BootNotification", has_status=True, report=_boot_answered),
+    answers=_outgoing(
+        "BootNotification",
+        has_status=True,
+        report=_boot_answered,
+        effects="registration.accepted_once, any registration.interval",
+        refusal="any registration.interval",
+    ),
     correlated=True,
 )
 def boot_notification(at: Situation, _here: int, _event: Event, *, token: int) -> None:
@@ -270,7 +296,7 @@ def status_payload(number: int, notice: Notice) -> dict[str, Any]:
 # -- status --------------------------------------------------------------------------------------------
 
 
-@WORDS.fact("status.unreported", scope=BOTH)
+@WORDS.fact("status.unreported", scope=BOTH, nature="drifts")
 def status_unreported(at: Situation, here: int, _event: Event) -> bool:
     """There is a change of status that the Central System has not been told."""
     return bool(at.notices[here].waiting)
@@ -300,19 +326,19 @@ def warning_clear(at: Situation, here: int, _event: Event, *, error: str) -> Non
     at.warnings[here].pop(error, None)
 
 
-@WORDS.action("status.ask", BOTH)
+@WORDS.action("status.ask", BOTH, effects="status.unreported")
 def status_ask(at: Situation, here: int, _event: Event) -> None:
     """Tell the present status once more: somebody asked."""
     at.notices[here].add(replace(at.notice(here), asked=True))
 
 
-@WORDS.action("status.collapse", BOTH)
+@WORDS.action("status.collapse", BOTH, effects="perhaps not status.unreported")
 def status_collapse(at: Situation, here: int, _event: Event) -> None:
     """Of the changes not told yet only the newest counts; none when it is what was told last."""
     at.notices[here].collapse(at.time)
 
 
-@WORDS.action("status.reported", BOTH)
+@WORDS.action("status.reported", BOTH, effects="perhaps not status.unreported")
 def status_reported(at: Situation, here: int, _event: Event) -> None:
     """The oldest change not told yet has been told."""
     at.notices[here].told_one()
@@ -332,6 +358,8 @@ def availability_inoperative(at: Situation, here: int, _event: Event) -> bool:
     BOTH,
     makes={"availability.inoperative": None},
     type=one_of("Inoperative", "Operative"),
+    effects="availability.inoperative if type == Inoperative,"
+    " perhaps not availability.inoperative if type == Operative",
 )
 def availability_set(at: Situation, here: int, _event: Event, **given: str) -> None:
     """Keep what ChangeAvailability said; Operative for the station is Operative for all its connectors."""
@@ -348,34 +376,36 @@ def _key(at: Situation, event: Event) -> Key | None:
     return at.configuration.find(str(event.fields.get("key") or ""))
 
 
-@WORDS.fact("configuration.known", scope=STATION)
+@WORDS.fact("configuration.known", scope=STATION, nature="event")
 def configuration_known(at: Situation, _here: int, event: Event) -> bool:
     """`event.key` is a configuration key of this station."""
     return _key(at, event) is not None
 
 
-@WORDS.fact("configuration.readonly", scope=STATION)
+@WORDS.fact("configuration.readonly", scope=STATION, nature="event")
 def configuration_readonly(at: Situation, _here: int, event: Event) -> bool:
     """The Central System may not write it."""
     key = _key(at, event)
     return key is not None and not at.configuration.writable(key)
 
 
-@WORDS.fact("configuration.valid", scope=STATION)
+@WORDS.fact("configuration.valid", scope=STATION, nature="event")
 def configuration_valid(at: Situation, _here: int, event: Event) -> bool:
     """`event.value` may be its value: type, range, items."""
     key = _key(at, event)
     return key is not None and at.configuration.valid(key, str(event.fields.get("value")))
 
 
-@WORDS.fact("configuration.needs_restart", scope=STATION)
+@WORDS.fact("configuration.needs_restart", scope=STATION, nature="event")
 def configuration_needs_restart(at: Situation, _here: int, event: Event) -> bool:
     """A new value takes effect after a restart only."""
     key = _key(at, event)
     return key is not None and key.reboot
 
 
-@WORDS.action("configuration.set", STATION, key=TEXT, value=TEXT)
+@WORDS.action(
+    "configuration.set", STATION, key=TEXT, value=TEXT, effects="any keys, any configuration.*, any tag.*"
+)
 def configuration_set(at: Situation, _here: int, _event: Event, *, key: str, value: str) -> None:
     """Keep a valid value; timers named after the key run anew from their beginning."""
     found = at.configuration.find(key)
@@ -384,13 +414,13 @@ def configuration_set(at: Situation, _here: int, _event: Event, *, key: str, val
         at.charts.key_written(found.name)
 
 
-@WORDS.fact("cache.offered", scope=STATION)
+@WORDS.fact("cache.offered", scope=STATION, nature="fixed")
 def cache_offered(at: Situation, _here: int, _event: Event) -> bool:
     """There is an Authorization Cache, in use or not: the key AuthorizationCacheEnabled is offered."""
     return at.configuration.find("AuthorizationCacheEnabled") is not None
 
 
-@WORDS.action("cache.clear", STATION)
+@WORDS.action("cache.clear", STATION, effects="any tag.*")
 def cache_clear(at: Situation, _here: int, _event: Event) -> None:
     """Empty the Authorization Cache (§5.4)."""
     at.cache.clear()

@@ -35,6 +35,7 @@ class Fake:
 
     connectors = 1
     own_readers = False
+    defect = None
 
     def __init__(self, said=(), answers=()):
         self.time = 100.0
@@ -55,6 +56,13 @@ class Fake:
 
     def power(self, on):
         self.acts.append(("power", on))
+
+    def report(self, event, connector):
+        self.acts.append((event, connector))
+
+    def states(self, number):
+        path = ("Unlocking", "Moving") if self.time < 103 else ("Unlocked",)
+        return {"lock": path} if number == 1 else {}
 
     def network(self, up):
         self.acts.append(("network", up))
@@ -501,6 +509,40 @@ def test_the_configuration_is_written_once_the_station_is_up(tmp_path):
         ("power", False),
         ("ev", 1, {"state": "suspended"}),
     ]
+
+
+def test_hardware_reports_reach_the_stage(tmp_path):
+    stage = Fake()
+    steps = "  - report: contactor.closed\n    at: 2\n  - report: emergency.pressed"
+    assert told(tmp_path, steps, stage=stage) is None
+    assert stage.acts == [("contactor.closed", 2), ("emergency.pressed", None)]
+
+
+@pytest.mark.parametrize(
+    ("step", "failure"),
+    [
+        ("state: lock.Moving", None),
+        ("state: lock.Unlocking", None),
+        ("state: lock.Unlocked", "lock is in 'Unlocking.Moving', not in 'Unlocked'"),
+        ("state: lock.Unlocked\n    within: 5s", None),
+        ("left: lock.Moving", "lock is in 'Unlocking.Moving' still"),
+        ("left: lock.Moving\n    within: 5s", None),
+        ("left: lock.Moving\n    within: 1s", "lock is in 'Unlocking.Moving' still"),
+        ("state: lick.Moving", "there is no chart 'lick' at connector 1"),
+        ("state: lock.Moving\n    at: 0", "there is no chart 'lock' at connector 0"),
+    ],
+)
+def test_states_of_charts_are_looked_at(tmp_path, step, failure):
+    found = told(tmp_path, f"  - {step}")
+    assert found is None if failure is None else failure in found
+
+
+def test_a_defect_fails_a_story(tmp_path):
+    stage = Fake()
+    stage.defect = "cable.plugged: never in(Closed)"
+    assert "a defect, contactors opened: cable.plugged: never in(Closed)" in told(
+        tmp_path, "  - wait: 1s", stage=stage
+    )
 
 
 def test_acts_reach_the_stage(tmp_path):

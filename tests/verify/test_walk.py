@@ -1,0 +1,211 @@
+"""Walks through small sets of charts: what is found, what is not, and going on later."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from charger.cli import run_command
+from charger.errors import UsageError
+from charger.statechart.checks import Checked, check
+from charger.verify import verify
+from charger.verify.abstraction import View, abstract, text_of
+from charger.verify.report import bar
+from charger.verify.views import views
+from charger.vocabulary import build
+
+sys.path.append(str(Path(__file__).parent.parent / "statechart"))
+from chart_kit import write_set
+
+REQUESTS = """
+chart: requests
+scope: station
+initial: Ready
+on: {ocpp.*: {reply: {error: NotSupported}}}
+states: {Ready: {}}
+"""
+
+
+def checked(folder: Path, index: str = "", **charts: str) -> Checked:
+    """A set of these charts of a connector, and one of the station that refuses every call."""
+    head = "scope: connector\non:\n  ocpp.*: {reply: {error: NotSupported}}\n"
+    texts = {
+        name: f"chart: {name}\n{head if not n else 'scope: connector' + chr(10)}{text}"
+        for n, (name, text) in enumerate(charts.items())
+    }
+    return check(write_set(folder / "charts", {"requests": REQUESTS, **texts}, index), build, "charts")
+
+
+def rules(found: Checked) -> list[str]:
+    """The rules of what is broken."""
+    result = verify.verify(found, workers=0)
+    assert result.complete
+    return sorted(breach.rule for _, _, breach in result.breaches())
+
+
+PING = """
+initial: A
+states:
+  A: {always: {guard: in(pong.Y), target: B}}
+  B: {always: {guard: in(pong.X), target: A}}
+"""
+PONG = """
+initial: X
+states:
+  X: {always: {guard: in(ping.A), target: Y}}
+  Y: {always: {guard: in(ping.B), target: X}}
+"""
+
+
+def test_a_step_that_never_rests(tmp_path: Path) -> None:
+    """Two charts chase each other; each alone would rest."""
+    assert "endless-step" in rules(checked(tmp_path, ping=PING, pong=PONG))
+
+
+def test_a_state_that_cannot_be_left(tmp_path: Path) -> None:
+    charts = """
+initial: Open
+states:
+  Open: {on: {ev.ready: Stuck}}
+  Stuck: {always: {guard: lock.is_faulty and not fault.present, target: Open}}
+"""
+    assert rules(checked(tmp_path, power=charts)) == ["no-way-out"]  # a faulty lock is a fault
+
+
+def test_a_home_that_cannot_be_reached(tmp_path: Path) -> None:
+    charts = """
+initial: Open
+states:
+  Open: {on: {ev.ready: Here}}
+  Here: {on: {ev.paused: There}}
+  There: {on: {ev.paused: Here}}
+invariants: [{home: Open}]
+"""
+    result = verify.verify(checked(tmp_path, power=charts), workers=0)
+    ((seen, number, breach),) = list(result.breaches())
+    assert (breach.rule, breach.mark.line) == ("home", 11)
+    assert [told.name for told in seen.told[number]] == ["station.started", "ev.ready"]
+
+
+def test_the_shortest_way_is_told(tmp_path: Path) -> None:
+    charts = """
+initial: Open
+states:
+  Open: {on: {ev.ready: Half, cable.plugged: Closed}}
+  Half: {on: {ev.paused: Closed}}
+  Closed: {on: {ev.unplugged: Open}}
+invariants: [{never: in(Closed)}]
+"""
+    result = verify.verify(checked(tmp_path, power=charts), workers=0)
+    ((seen, number, breach),) = list(result.breaches())
+    assert breach.rule == "never"
+    assert [str(told) for told in seen.told[number]] == [
+        "station.started   power: start → Open",
+        "cable.plugged at connector 1   power: Open → Closed",
+    ]
+
+
+def test_a_promise_over_other_charts_is_judged_where_they_are_walked(tmp_path: Path) -> None:
+    one = "\ninitial: A\nstates:\n  A: {on: {ev.ready: B}}\n  B: {on: {ev.paused: A}}\n"
+    other = "\ninitial: X\nstates:\n  X: {on: {ev.ready: Y}}\n  Y: {on: {ev.paused: X}}\n"
+    same = other + "invariants: [{never: in(one.B) and in(X)}]\n"
+    assert rules(checked(tmp_path / "1", one=one, two=same)) == []
+    wrong = other + "invariants: [{never: in(one.B) and in(Y)}]\n"
+    assert rules(checked(tmp_path / "2", one=one, two=wrong)) == ["never"]
+
+
+def test_a_signal_of_a_stranger_may_come_at_any_time(tmp_path: Path) -> None:
+    one = "\ninitial: A\nstates:\n  A: {on: {two.word: B}}\n  B: {on: {ev.paused: A}}\ninvariants: [{never: in(B)}]\n"
+    two = "\ninitial: X\nstates:\n  X: {on: {ev.ready: {actions: [raise: two.word]}}}\n"
+    found = checked(tmp_path, one=one, two=two)
+    view = View("one", {"one": ("connector",)})
+    seen = verify.look(found, view, 1000, lambda _done, _known: None)
+    assert [told.kind for told in seen.told[0]] == ["start", "signal"]
+
+
+def test_guards_are_written_anew(tmp_path: Path) -> None:
+    charts = """
+initial: A
+states:
+  A: {on: {ev.ready: {guard: interlocks.hold and ConnectionTimeOut > 5 and any(busy) and tries(A) >= 2, target: B}}}
+  B: {tags: [busy], on: {ev.paused: A}}
+"""
+    found = checked(tmp_path, one=charts)
+    abstraction = abstract(found.charts, found.vocabulary, View("one", {"one": ("connector",)}))
+    guard = next(t.guard for t in abstraction.charts.charts["one"].transitions() if t.guard)
+    assert (
+        text_of(guard)
+        == "(not fault.present) and ConnectionTimeOut > 5 and (any(busy) or any(busy)) and tries(A) >= 2".replace(
+            "(not fault.present)", "not fault.present"
+        )
+    )
+    assert abstraction.tracked == ("fault.present",)
+    assert sorted(abstraction.atoms) == ["ConnectionTimeOut > 5", "any(busy)", "tries(A) >= 2"]
+
+
+def test_a_walk_that_was_stopped_goes_on(tmp_path: Path) -> None:
+    charts = """
+initial: A
+states:
+  A: {on: {ev.ready: B, cable.plugged: C}}
+  B: {on: {ev.paused: C}, always: {guard: fault.present, target: A}}
+  C: {after: {5s: A}, on: {ocpp.Reset: {target: B, reply: Accepted}}}
+invariants: [{never: in(B) and lock.is_engaged}]
+"""
+    found = checked(tmp_path, one=charts)
+    whole = verify.verify(found, workers=0)
+    file = tmp_path / "walk.gz"
+    stopped = verify.verify(found, limit=3, workers=0)
+    assert not stopped.complete
+    for _ in range(50):
+        verify.save(stopped, file)
+        stopped = verify.verify(found, limit=2, workers=0, before=verify.load(found, file))
+        if stopped.complete:
+            break
+    assert [one.situations for one in stopped.seen] == [one.situations for one in whole.seen]
+    assert [one.steps for one in stopped.seen if one.steps] == [one.steps for one in whole.seen]
+    assert [b.way for _, _, b in stopped.breaches()] == [b.way for _, _, b in whole.breaches()]
+
+
+def test_a_walk_goes_on_through_the_same_charts_only(tmp_path: Path) -> None:
+    found = checked(tmp_path / "1", one="\ninitial: A\nstates: {A: {}}\n")
+    other = checked(tmp_path / "2", one="\ninitial: B\nstates: {B: {}}\n")
+    verify.save(verify.verify(found, workers=0), tmp_path / "walk.gz")
+    with pytest.raises(UsageError, match="other charts"):
+        verify.load(other, tmp_path / "walk.gz")
+    (tmp_path / "none.gz").write_text("nothing")
+    with pytest.raises(UsageError, match="no walk can be read"):
+        verify.load(found, tmp_path / "none.gz")
+
+
+def test_every_shipped_chart_is_in_a_view() -> None:
+    found = check(Path(__file__).parent.parent.parent / "charts", build)
+    parts = views(found.charts, found.vocabulary)
+    walked = {(chart, scope) for view in parts for chart, scopes in view.scopes.items() for scope in scopes}
+    assert walked == {(c.name, scope) for c in found.charts.charts.values() for scope in c.scopes}
+    core = [view for view in parts if "connector" in view.scopes]
+    assert [view.given for view in core] == [{"cable.fixed": False}, {"cable.fixed": True}]
+
+
+def test_the_bar() -> None:
+    assert bar([("a", 50, 100), ("b", 0, 0)]) == (
+        f"[{'#' * 15}{'.' * 15}] 50 of 100 known situations, 1 views under way"
+    )
+
+
+def test_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    charts = "\ninitial: A\nstates:\n  A: {on: {ev.ready: B}}\n  B: {on: {ev.paused: A}}\n"
+    checked(tmp_path, one=charts)
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["verify"]) == 0
+    assert "kept    every call is answered exactly once" in capsys.readouterr().out
+    assert run_command(["verify", "charts", "--format", "json", "--limit", "1"]) == 1
+    assert json.loads(capsys.readouterr().out)["complete"] is False
+    assert run_command(["verify", "charts", "--limit", "0"]) == 2
+    (tmp_path / "charts" / "one.yaml").write_text("chart: one\n", encoding="utf-8")
+    assert run_command(["verify", "charts"]) == 1
