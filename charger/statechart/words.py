@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
+from charger.statechart.effects import makes
 from charger.statechart.event import Event
 
 Type = Literal["bool", "number", "text", "word", "connector", "duration", "instant", "any"]
@@ -54,12 +55,15 @@ class EventWord:
     """Changes the facts that the event reports; runs before any chart hears of it."""
     replies: frozenset[str] | None = None
     """For a CALL: the statuses its answer may have (empty: the answer has none). None: no answer is owed."""
-    makes: Mapping[str, bool | None] = field(default_factory=dict)
-    """Facts that the report changes: to what, or None where that depends."""
     promises: frozenset[str] = frozenset()
     """Of these actions one has to follow some time; to a CALL when it was answered with Accepted."""
     effects: str = ""
-    """What it does to facts, in the language of `charger.verify.effects`: ``cable.present, not ev.asks``."""
+    """What it does to facts, in the language of `effects`: ``cable.present, not ev.asks``."""
+
+    @property
+    def makes(self) -> Mapping[str, bool | None]:
+        """Facts that the report changes, by name: to what, or None where that depends."""
+        return makes(self.effects)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +100,6 @@ class ActionWord:
     """Events of which exactly one follows, some time later."""
     correlated: bool = False
     """Whether an answer is for the acting chart alone (an OCPP call), or heard by everyone (a contactor)."""
-    makes: Mapping[str, bool | None] = field(default_factory=dict)
-    """Facts that it changes, as far as checks need to know: to what, or None where that depends."""
     steers: str = ""
     """What it sets, wholly (`contactor`): the next action that steers the same undoes it."""
     watches: tuple[str, ...] = ()
@@ -106,6 +108,11 @@ class ActionWord:
     """The event that says that what was done and confirmed is so no longer."""
     effects: str = ""
     """As of an event."""
+
+    @property
+    def makes(self) -> Mapping[str, bool | None]:
+        """Facts that it changes, by name: to what, or None where that depends."""
+        return makes(self.effects)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """A part of the charts over facts that are true, false or unknown: what the walker walks.
 
 The charts of a view keep their states and transitions, and are compiled as always. Their guards are written
-anew: facts that words declare (`charger.verify.effects`) stay; every comparison of data, every key and every
+anew: facts that words declare (`effects`) stay; every comparison of data, every key and every
 question about a chart outside of the view becomes a question of its own, which may be answered either way.
 What is written anew admits every run of the real charts, and perhaps some more.
 """
@@ -14,10 +14,10 @@ from functools import cache
 from typing import Any
 
 from charger.statechart import model
+from charger.statechart.effects import parse_effects
 from charger.statechart.evaluate import MINUTE_OF_DAY, Evaluator
 from charger.statechart.expressions import parse_guard
 from charger.statechart.words import FactWord, Vocabulary
-from charger.verify.effects import parse_effects
 
 OTHER = "another"
 """A text, or a word, that no guard compares with."""

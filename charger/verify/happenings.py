@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from charger.statechart import model
+from charger.statechart.effects import DEBTS, Effect, parse_effects
 from charger.statechart.words import EventWord, Vocabulary
 from charger.verify.abstraction import Abstraction, strangers
-from charger.verify.effects import DEBTS, Effect, parse_effects
 
 ELSEWHERE: Final = "elsewhere"
 """The name of a move outside of the view that is no word."""

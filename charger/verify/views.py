@@ -13,10 +13,10 @@ from math import prod
 from typing import Final, TypeAlias
 
 from charger.statechart import model
+from charger.statechart.effects import parse_effects
 from charger.statechart.evaluate import Evaluator
 from charger.statechart.words import Vocabulary
 from charger.verify.abstraction import View, is_tracked
-from charger.verify.effects import parse_effects
 
 MOST_STATES: Final = 600
 """Product of the states of a view beyond which a knot takes in no other chart."""

@@ -11,12 +11,12 @@ from dataclasses import replace
 from typing import Any, Final
 
 from charger.statechart import model, timing
+from charger.statechart.effects import DEBTS
 from charger.statechart.ensemble import BrokenPromiseError, Ensemble, Instance, Moved
 from charger.statechart.event import Event
 from charger.statechart.findings import Mark
 from charger.statechart.words import ActionWord, AnswerWord, FactWord, Vocabulary
 from charger.verify.abstraction import WHICH, Abstraction, Atom
-from charger.verify.effects import DEBTS
 from charger.verify.happenings import ELSEWHERE, NEXT, Happening, Surroundings
 from charger.verify.world import NO_MOMENT, Broken, Fields, World, field_domain
 

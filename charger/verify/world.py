@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from charger.statechart import model
+from charger.statechart.effects import DEBTS, Effect
 from charger.statechart.event import Event, Moment
 from charger.statechart.expressions import parse_guard
 from charger.statechart.findings import Mark
 from charger.statechart.words import Vocabulary
 from charger.verify.abstraction import NOWHERE, OTHER, Abstraction, Atom
-from charger.verify.effects import DEBTS, Effect
 
 UNKNOWN = 2
 MOST_QUESTIONS = 6

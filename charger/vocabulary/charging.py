@@ -328,9 +328,8 @@ WORDS.event(
         CONNECTOR,
         _refused,
     ),
-    makes={"transaction.valid": None, "transaction.energy_since_refused": None},
     status=one_of("Blocked", "Expired", "Invalid", "ConcurrentTx"),
-    effects="not transaction.valid, any transaction.energy*",
+    effects="not transaction.valid, any transaction.energy, any transaction.energy_since_refused",
 )
 WORDS.event(
     "queue.answered",
@@ -356,7 +355,6 @@ def session_holds_cable(at: Situation, here: int, _event: Event) -> bool:
 
 @WORDS.action(
     "session.hold_cable",
-    makes={"session.holds_cable": True},
     effects="session.holds_cable, any tag.*, any card.*",
 )
 def session_hold_cable(at: Situation, here: int, _event: Event) -> None:
@@ -366,7 +364,6 @@ def session_hold_cable(at: Situation, here: int, _event: Event) -> None:
 
 @WORDS.action(
     "session.release_cable",
-    makes={"session.holds_cable": False},
     effects="not session.holds_cable, any tag.*, any card.*",
 )
 def session_release_cable(at: Situation, here: int, _event: Event) -> None:
@@ -440,9 +437,9 @@ def session_forget(at: Situation, here: int, _event: Event) -> None:
 
 @WORDS.action(
     "transaction.begin",
-    makes={"transaction.open": True, "transaction.ending": False},
     effects="transaction.open, not transaction.ending, transaction.valid, queue.waiting,"
-    " any transaction.tag, any transaction.energy*, any queue.transmissions,"
+    " any transaction.tag, any transaction.energy, any transaction.energy_since_refused,"
+    " any queue.transmissions,"
     " any card.*, any group.*, any tag.*",
 )
 def transaction_begin(at: Situation, here: int, _event: Event) -> None:
@@ -489,7 +486,6 @@ def transaction_note(at: Situation, here: int, _event: Event) -> None:
 
 @WORDS.action(
     "transaction.ending",
-    makes={"transaction.ending": None},
     reason=one_of(*REASONS),
     tag=OPTIONAL_TEXT,
     effects="transaction.ending if transaction.open",
@@ -503,10 +499,9 @@ def transaction_mark(at: Situation, here: int, _event: Event, *, reason: str, ta
 
 @WORDS.action(
     "transaction.close",
-    makes={"transaction.open": False, "transaction.ending": False, "session.holds_cable": False},
     effects="queue.waiting if transaction.open, not session.holds_cable if transaction.open,"
     " not transaction.open, not transaction.ending, not transaction.valid,"
-    " any session.reason, any transaction.tag, any transaction.energy*,"
+    " any session.reason, any transaction.tag, any transaction.energy, any transaction.energy_since_refused,"
     " any queue.transmissions, any card.*, any group.*, any tag.*",
 )
 def transaction_close(at: Situation, here: int, _event: Event) -> None:

@@ -73,7 +73,6 @@ class Words:
         correlated: bool = False,
         open_arguments: Field | None = None,
         by_status: bool = False,
-        makes: Mapping[str, bool | None] | None = None,
         steers: str = "",
         watches: tuple[str, ...] = (),
         lost: str = "",
@@ -85,7 +84,7 @@ class Words:
         def declare(perform: Perform) -> Perform:
             self.actions[name] = ActionWord(
                 *(name, _line(perform), perform, scope, arguments, open_arguments, by_status, answers),
-                *(correlated, makes or {}, steers, watches, lost, effects),
+                *(correlated, steers, watches, lost, effects),
             )
             return perform
 
@@ -99,7 +98,6 @@ class Words:
         report: Report | None = None,
         replies: frozenset[str] | None = None,
         *,
-        makes: Mapping[str, bool | None] | None = None,
         promises: frozenset[str] = frozenset(),
         effects: str = "",
         **fields: Field,
@@ -107,7 +105,7 @@ class Words:
         """Declare an event."""
         self.events[name] = EventWord(
             *(name, description, scope, fields, report, replies),
-            *(makes or {}, promises, effects),
+            *(promises, effects),
         )
 
     def law(self, *laws: str) -> None:

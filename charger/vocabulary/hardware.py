@@ -111,85 +111,69 @@ def _sampled(at: Situation, event: Event) -> None:
     )
 
 
-FAULT_FACTS = ("fault.present", "interlocks.hold", "station.faulty")
-"""What faults and the emergency stop change."""
-_PERHAPS = {**dict.fromkeys(FAULT_FACTS), "lock.is_faulty": None}
-
 _event = WORDS.event
 _event(
     *("cable.plugged", "A plug came into our socket, or the fixed cable into a car."),
     *(CONNECTOR, _cable(True)),
-    makes={"cable.present": True},
     effects="cable.present",
 )
 _event(
     *("cable.unplugged", "The plug left our socket, or the fixed cable the car.", CONNECTOR, _cable(False)),
-    makes={"cable.present": False, "ev.asks": False},
     effects="not cable.present, not ev.asks",
 )
 _event(
     *("ev.unplugged", "The cable left the car; the plug is still in our socket.", CONNECTOR, _ev(False)),
-    makes={"ev.asks": False},
     effects="not ev.asks",
 )
 _event(
     *("ev.ready", "The car asks for energy (control pilot state C or D).", CONNECTOR, _ev(True)),
-    makes={"ev.asks": True},
     effects="ev.asks",
 )
 _event(
     *("ev.paused", "The car asks for no energy (control pilot state B).", CONNECTOR, _ev(False)),
-    makes={"ev.asks": False},
     effects="not ev.asks",
 )
 _event(
     *("contactor.closed", "The mirror contact says closed.", CONNECTOR, _contactor_closed),
-    makes={"contactor.is_closed": True},
     effects="contactor.is_closed",
 )
 _event(
     *("contactor.opened", "The mirror contact says open.", CONNECTOR, _contactor_opened),
-    makes={"contactor.is_closed": False},
     effects="not contactor.is_closed",
 )
 _event(
     *("lock.engaged", "The plug is locked in.", CONNECTOR, _lock_engaged),
-    makes={"lock.is_engaged": True},
     effects="lock.is_engaged",
 )
 _event(
     *("lock.released", "The plug is free.", CONNECTOR, _lock_released),
-    makes={"lock.is_engaged": False},
     effects="not lock.is_engaged",
 )
 _event("lock.failed", "The lock did not move.", CONNECTOR)
 _event(
     *("emergency.pressed", "The emergency stop is pressed.", STATION, _emergency(True)),
-    makes={"fault.present": True, "interlocks.hold": False, "station.faulty": True},
-    effects="fault.present, station.faulty",
+    effects="fault.present, not interlocks.hold, station.faulty",
 )
 _event(
     *("emergency.released", "The emergency stop is pulled out again.", STATION, _emergency(False)),
-    makes=dict.fromkeys(FAULT_FACTS),
-    effects="perhaps not fault.present, perhaps not station.faulty",
+    effects="perhaps not fault.present, perhaps interlocks.hold, perhaps not station.faulty",
 )
 _event(
     *("fault.raised", "Something is wrong, here or with the station.", BOTH, _fault_raised),
-    makes=_PERHAPS,
     error=ERROR,
     info=OPTIONAL_TEXT,
-    effects="perhaps fault.present, perhaps station.faulty",
+    effects="perhaps fault.present, perhaps not interlocks.hold, perhaps station.faulty,"
+    " perhaps lock.is_faulty",
 )
 _event(
     *("fault.cleared", "It is well again; without `error`: everything is.", BOTH, _fault_cleared),
-    makes=_PERHAPS,
     error=one_of(*ERRORS, required=False),
-    effects="perhaps not fault.present, perhaps not lock.is_faulty, perhaps not station.faulty",
+    effects="perhaps not fault.present, perhaps interlocks.hold, perhaps not station.faulty,"
+    " perhaps not lock.is_faulty",
 )
 _event(
     *("meter.sampled", "The meter said something new.", CONNECTOR, _sampled),
-    makes={"transaction.energy": None, "transaction.energy_since_refused": None},
-    effects="any transaction.energy*",
+    effects="any transaction.energy, any transaction.energy_since_refused",
 )
 
 
@@ -332,10 +316,10 @@ def pilot_refuse(at: Situation, here: int, _event: Event) -> None:
 @WORDS.action(
     "fault.raise",
     BOTH,
-    makes=_PERHAPS,
     error=FAULT,
     info=OPTIONAL_TEXT,
-    effects="fault.present, perhaps station.faulty, lock.is_faulty if error == ConnectorLockFailure",
+    effects="fault.present, not interlocks.hold, perhaps station.faulty,"
+    " lock.is_faulty if error == ConnectorLockFailure",
 )
 def fault_raise(at: Situation, here: int, event: Event, *, error: str, info: str = "") -> None:
     """Latch a fault: it stays, over restarts too, until it is cleared."""
@@ -344,23 +328,20 @@ def fault_raise(at: Situation, here: int, event: Event, *, error: str, info: str
     at.charts.post(Event("fault.raised", here, fields, moment=event.moment))
 
 
-@WORDS.action("fault.clear", BOTH, makes=_PERHAPS, error=FAULT)
+@WORDS.action("fault.clear", BOTH, error=FAULT)
 def fault_clear(at: Situation, here: int, event: Event, *, error: str) -> None:
     """Clear a latched fault."""
     if at.records.get("fault", f"{here}/{error}") is not None:
         at.charts.post(Event("fault.cleared", here, {"error": error}, moment=event.moment))
 
 
-_OFFER: dict[str, bool | None] = {"offer.amps": None, "offer.changed": None}
-
-
-@WORDS.action("offer.limit", makes=_OFFER, effects="any offer.*", by=TEXT, amps=NUMBER)
+@WORDS.action("offer.limit", effects="any offer.amps, any offer.changed", by=TEXT, amps=NUMBER)
 def offer_limit(at: Situation, here: int, _event: Event, *, by: str, amps: float) -> None:
     """Allow at most so much per phase, A; of several limits the smallest counts. Below 6 A it is nothing."""
     at.connectors[here].limits[by] = amps
 
 
-@WORDS.action("offer.unlimit", makes=_OFFER, effects="any offer.*", by=TEXT)
+@WORDS.action("offer.unlimit", effects="any offer.amps, any offer.changed", by=TEXT)
 def offer_unlimit(at: Situation, here: int, _event: Event, *, by: str) -> None:
     """Take back the limit by that one."""
     at.connectors[here].limits.pop(by, None)

@@ -25,7 +25,7 @@ from charger.vocabulary.declare import (
     Words,
     one_of,
 )
-from charger.vocabulary.hardware import ERROR, FAULT_FACTS
+from charger.vocabulary.hardware import ERROR
 
 WORDS = Words()
 
@@ -80,13 +80,11 @@ WORDS.event(
 )
 WORDS.event(
     *("storage.failed", "The disk takes nothing; nothing is acknowledged.", STATION, _storage(True)),
-    makes={"fault.present": True, "interlocks.hold": False, "station.faulty": True},
-    effects="fault.present, station.faulty",
+    effects="fault.present, not interlocks.hold, station.faulty",
 )
 WORDS.event(
     *("storage.recovered", "It does again.", STATION, _storage(False)),
-    makes=dict.fromkeys(FAULT_FACTS),
-    effects="perhaps not fault.present, perhaps not station.faulty",
+    effects="perhaps not fault.present, perhaps interlocks.hold, perhaps not station.faulty",
 )
 WORDS.event(
     "status.changed",
@@ -356,7 +354,6 @@ def availability_inoperative(at: Situation, here: int, _event: Event) -> bool:
 @WORDS.action(
     "availability.set",
     BOTH,
-    makes={"availability.inoperative": None},
     type=one_of("Inoperative", "Operative"),
     effects="availability.inoperative if type == Inoperative,"
     " perhaps not availability.inoperative if type == Operative",

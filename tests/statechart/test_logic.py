@@ -43,7 +43,7 @@ VOCABULARY = Vocabulary(
     keys={"Many": KeyWord("Many", "", "number", low=0), "Free": KeyWord("Free", "", "bool")},
     read_key=lambda world, name: world.get(name),
     events={
-        "car.came": EventWord("car.came", "", Scope.CONNECTOR, makes={"is.a": True, "is.b": None}),
+        "car.came": EventWord("car.came", "", Scope.CONNECTOR, effects="is.a, any is.b"),
         "ocpp.Reset": EventWord(
             "ocpp.Reset", "", fields={"type": Field("word", frozenset({"Hard", "Soft"}))}
         ),

@@ -7,12 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from charger.functions.situation import Situation
+from charger.statechart.effects import Effect, allowed_values, parse_effects
 from charger.statechart.event import Event
 from charger.statechart.expressions import parse_guard
 from charger.statechart.findings import Mark
 from charger.statechart.model import Name, Not, Or
 from charger.statechart.words import ActionWord, EventWord, FactWord, Vocabulary
-from charger.verify.effects import Effect, allowed_values, parse_effects
 
 SEEN: dict[str, set[str]] = {}
 """Word → the facts that it was seen to change."""

@@ -11,9 +11,9 @@ import rig as rigs
 from observing import SEEN, Observer
 from rig import Rig
 
-from charger.errors import Defect, UsageError
+from charger.errors import Defect, ValueError
+from charger.statechart.effects import Effect, allowed_values, parse_effects
 from charger.statechart.event import Event
-from charger.verify.effects import Effect, allowed_values, parse_effects
 from charger.vocabulary import build
 
 
@@ -32,7 +32,7 @@ def test_a_declaration_reads_like_a_sentence() -> None:
 
 
 def test_a_declaration_that_is_none() -> None:
-    with pytest.raises(UsageError, match="'cable present' is no effect"):
+    with pytest.raises(ValueError, match="'cable present' is no effect"):
         parse_effects("cable present")
 
 

@@ -10,13 +10,11 @@ owed.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import Literal
-
-from charger.errors import UsageError
 
 Kind = Literal["true", "false", "perhaps true", "perhaps false", "any"]
 KEYS, DEBTS = "keys", "debts"
@@ -54,17 +52,31 @@ def parse_effects(text: str) -> tuple[Effect, ...]:
     """The effects that a declaration names.
 
     Raises:
-        UsageError: it cannot be read; that is a mistake in the vocabulary.
+        ValueError: it cannot be read; that is a mistake in the vocabulary.
     """
     effects = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         match = _EFFECT.match(part)
         if match is None:
-            raise UsageError(f"'{part}' is no effect: x, not x, perhaps x, perhaps not x, any x")
+            raise ValueError(f"'{part}' is no effect: x, not x, perhaps x, perhaps not x, any x")
         kind, fact, condition, word = match.groups()
         argument = (condition, word) if word else None
         effects.append(Effect(fact, _KINDS[kind], None if word else condition, argument))
     return tuple(effects)
+
+
+@cache
+def makes(text: str) -> Mapping[str, bool | None]:
+    """The facts that a declaration names, patterns left out: what they are then, None where that depends.
+
+    That a fact held before is taken for granted: who closes a transaction has one.
+    """
+    told: dict[str, bool | None] = {}
+    for effect in parse_effects(text):
+        if "*" not in effect.fact:
+            certain = effect.kind in ("true", "false") and not effect.argument
+            told[effect.fact] = effect.kind == "true" if certain else None
+    return told
 
 
 def allowed_values(
