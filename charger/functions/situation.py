@@ -179,6 +179,7 @@ class Situation:
             "facts": [[fact.subject, fact.key, fact.value] for fact in self.records.all()],
             "connectors": {number: _wires(one) for number, one in self.connectors.items()},
             "inputs": [[name, number, on] for (name, number), on in self.inputs.items()],
+            "outputs": [[name, number, state] for (name, number), state in self.outputs.items()],
             "notices": {number: _notices(one) for number, one in self.notices.items()},
             "considered": as_fact(self.considered),
             "taken": as_fact(self.taken),
@@ -201,6 +202,7 @@ class Situation:
             self.notices[number] = _notices_of(saved["notices"][str(number)])
         self.notices[0] = _notices_of(saved["notices"]["0"])
         self.inputs = {(name, number): on for name, number, on in saved["inputs"]}
+        self.outputs = {(name, number): state for name, number, state in saved["outputs"]}
         self.considered, self.taken = Considered(**saved["considered"]), Considered(**saved["taken"])
         self.waiting.extend(Considered(**one) for one in saved["waiting"])
         self.awaiting.extend((Considered(**one), since) for one, since in saved["awaiting"])
@@ -431,14 +433,18 @@ _PLAIN = (
 """Of a situation: what a checkpoint has as it is."""
 
 
+def _copied(value: Any) -> Any:
+    return dict(value) if isinstance(value, dict) else value
+
+
 def _wires(connector: Connector) -> dict[str, Any]:
-    wires = {name: getattr(connector, name) for name in Connector.__slots__ if name != "plan"}
-    return {**wires, "reading": as_fact(connector.reading), "faults": dict(connector.faults)}
+    wires = {name: _copied(getattr(connector, name)) for name in Connector.__slots__ if name != "plan"}
+    return {**wires, "reading": as_fact(connector.reading)}
 
 
 def _restore_wires(connector: Connector, saved: Mapping[str, Any]) -> None:
     for name, value in saved.items():
-        setattr(connector, name, value)
+        setattr(connector, name, _copied(value))
     reading = saved["reading"]
     phases = {name: tuple(reading[name]) for name in ("currents", "voltages")}
     connector.reading = Reading(**{**reading, **phases})

@@ -109,6 +109,7 @@ class _Watched(Machine):
         self._machine = instance.machine
         self._told = told
         self.chart = instance.chart
+        self.restless = instance.machine.restless
 
     def hears(self, leaf: str, key: str) -> bool:
         """See `Machine`."""

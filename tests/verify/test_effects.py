@@ -11,7 +11,7 @@ import rig as rigs
 from observing import SEEN, Observer
 from rig import Rig
 
-from charger.errors import Defect, ValueError
+from charger.errors import Defect
 from charger.statechart.effects import Effect, allowed_values, parse_effects
 from charger.statechart.event import Event
 from charger.vocabulary import build
