@@ -257,13 +257,13 @@ def test_a_profile_without_stories(capsys: pytest.CaptureFixture[str]) -> None:
 def test_real_hardware_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    loaded: Callable[[Path], tuple[Settings, Checked]] = cli._load
+    loaded: Callable[[Path], tuple[Settings, Checked]] = cli.station.load_station
 
     def with_pins(path: Path) -> tuple[Settings, Checked]:
         settings, checked = loaded(path)
         return replace(settings, hardware="gpio"), checked
 
-    monkeypatch.setattr(cli, "_load", with_pins)
+    monkeypatch.setattr(cli.station, "load_station", with_pins)
     assert cli.run_command(["certify", "--story", "TC_012", str(IMKEV7)]) == 2
     assert "which works with `hardware: simulated` only" in capsys.readouterr().err
 
@@ -330,7 +330,7 @@ def test_a_terminal_shows_the_story_in_place(
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     assert cli.run_command(["certify", "--virtual", "--story", "TC_012", str(IMKEV7)]) == 0
     shown = capsys.readouterr().out.partition("\nOCPP 1.6 Self-Test Report")[0]
-    assert shown.split(cli.CLEAR) == [
+    assert shown.split(cli.say.CLEAR) == [
         "",
         "0/1  the configuration of the station …",
         "0/1  TC_012  Remote stop …",
