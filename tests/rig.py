@@ -27,7 +27,7 @@ from charger.statechart.event import Event
 from charger.statechart.machine import Machine, Move
 from charger.statechart.model import Transition
 from charger.station import Station
-from charger.stories.play import usual_answer
+from charger.stories.stage import usual_answer
 from charger.stories.virtual import Memory
 from charger.vocabulary import build
 

@@ -22,8 +22,9 @@ from charger.statechart.ensemble import Observer
 from charger.statechart.findings import Mark, nearest
 from charger.stories.language import PATIENCE, Step, Story, StoryError, read_story, stories_folder
 from charger.stories.needs import keys_of, why_not
-from charger.stories.play import Played, Stage, play
+from charger.stories.play import Played, play
 from charger.stories.real import RealStage
+from charger.stories.stage import Stage
 from charger.stories.virtual import VirtualStage
 
 FOLDERS: Final = {"Core": "core", "RemoteTrigger": "remote-trigger"}

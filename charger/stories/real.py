@@ -32,7 +32,7 @@ from charger.central.demo_page import Entry
 from charger.settings import IDENTITY, VARIABLES, Settings
 from charger.statechart.checks import Checked
 from charger.stories.needs import keys_of
-from charger.stories.play import SILENCE, Answered, Ears, Heard, Refusal
+from charger.stories.stage import SILENCE, Answered, Ears, Heard, Refusal
 
 T = TypeVar("T")
 START: Final = 30.0

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from charger.stories.language import PATIENCE, Duration, Frame, Step
-from charger.stories.play import HAND, NAMES, UNASKED, Done, Heard
+from charger.stories.play import HAND, NAMES, UNASKED, Done
+from charger.stories.stage import Heard
 
 MATTERS: Final = ("connectorId", "status", "errorCode", "info", "idTag", "transactionId", "reason")
 """What of a message is expected again; times and readings are not."""

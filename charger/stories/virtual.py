@@ -26,7 +26,7 @@ from charger.statechart.ensemble import Observer
 from charger.statechart.event import Event
 from charger.station import Station, Step
 from charger.stories.needs import keys_of
-from charger.stories.play import SILENCE, Answered, Ears, Heard, Refusal
+from charger.stories.stage import SILENCE, Answered, Ears, Heard, Refusal
 from charger.trace import Trace, TraceFile
 
 DELAY: Final = 0.02

@@ -23,7 +23,8 @@ from charger.statechart.event import Event
 from charger.statechart.findings import Mark
 from charger.station import Station, Step
 from charger.stories.match import filled
-from charger.stories.play import HAND, NAMES, Answered, Heard, Refusal, usual_answer
+from charger.stories.play import HAND, NAMES
+from charger.stories.stage import Answered, Heard, Refusal, usual_answer
 from charger.stories.virtual import VirtualStage
 
 Act = dict[str, Any]

@@ -20,7 +20,8 @@ from charger.functions.status import FOLLOWS
 from charger.settings import Settings
 from charger.statechart.checks import Checked
 from charger.stories.language import StoryError, read_story
-from charger.stories.play import UNASKED, Heard, play
+from charger.stories.play import UNASKED, play
+from charger.stories.stage import Heard
 from charger.stories.virtual import VirtualStage
 from charger.verify.explore import Breach
 from charger.verify.laboratory import Act, Course, Laboratory, Watch

@@ -28,8 +28,9 @@ from charger.statechart.checks import Checked, check
 from charger.stories import certify, report
 from charger.stories.certify import Asked
 from charger.stories.language import Story, read_story
-from charger.stories.play import NAMES, Heard, Measured, Played, play
+from charger.stories.play import NAMES, Measured, Played, play
 from charger.stories.real import RealStage
+from charger.stories.stage import Heard
 from charger.vocabulary import build
 
 ROOT = Path(__file__).parent.parent.parent
@@ -479,7 +480,8 @@ import sys
 from pathlib import Path
 from charger.settings import load
 from charger.statechart.checks import check
-from charger.stories.real import SILENCE, RealStage
+from charger.stories.real import RealStage
+from charger.stories.stage import SILENCE
 from charger.vocabulary import build
 
 settings, heard = load(Path(sys.argv[1]), {})[0], []

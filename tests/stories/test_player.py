@@ -11,7 +11,8 @@ from charger.settings import load
 from charger.stories.language import Needs, Story, read_story
 from charger.stories.match import UnknownNameError, filled, mismatch
 from charger.stories.needs import keys_of, why_not
-from charger.stories.play import SILENCE, Answered, Heard, Refusal, play
+from charger.stories.play import play
+from charger.stories.stage import SILENCE, Answered, Heard, Refusal
 
 START = {"connectorId": 1, "idTag": "04A1B2C3", "meterStart": 5, "timestamp": "2026-01-01T00:00:00Z"}
 STOP = {"transactionId": 1001, "meterStop": 6, "timestamp": "2026-01-01T00:01:00Z"}

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from charger.stories.language import read_line, read_story
-from charger.stories.play import Done, Heard
+from charger.stories.play import Done
 from charger.stories.saving import as_story
+from charger.stories.stage import Heard
 
 LINES = (
     "power on",

@@ -11,7 +11,7 @@ from charger import ports
 from charger.settings import load
 from charger.statechart.checks import check
 from charger.statechart.event import Event
-from charger.stories.play import SILENCE
+from charger.stories.stage import SILENCE
 from charger.stories.virtual import VirtualStage
 from charger.vocabulary import build
 
