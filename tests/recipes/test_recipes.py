@@ -32,6 +32,8 @@ from charger.stories.play import Played, play
 from charger.stories.virtual import VirtualStage
 from charger.vocabulary import build
 
+pytestmark = pytest.mark.no_cover  # looking at every line would take longer than the test
+
 RECIPES = recipes()
 EACH = pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: recipe.name)
 PROOFS = [

@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, note, settings
 from hypothesis import strategies as st
 from plain import Plain
@@ -21,6 +22,8 @@ from charger.statechart.ensemble import STEP_BUDGET, BrokenPromiseError, Ensembl
 from charger.statechart.event import Event
 from charger.statechart.machine import Entered, Exited, Taken
 from charger.statechart.model import Transition
+
+pytestmark = pytest.mark.no_cover  # looking at every line would take longer than the test
 
 FACTS = {"long.time": 6, "many.times": 2}
 TIMERS_OF_THE_PAST = ("a/1/after A:5s", "a/0/every :4s", "b/2/after B:Wait", "nobody/0/after A:1s")

@@ -21,6 +21,8 @@ from charger.verify.abstraction import View
 from charger.verify.verify import Result, look, promises
 from charger.vocabulary import build
 
+pytestmark = pytest.mark.no_cover  # looking at every line would take longer than the test
+
 
 def charts_with(folder: Path, *edits: tuple[str, str, str]) -> Checked:
     """The shipped charts, edited: file, old text, new text."""
