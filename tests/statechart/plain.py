@@ -239,7 +239,7 @@ class Plain:
         """In `in()` the instance is where it goes to from the beginning of the move."""
         budget = STEP_BUDGET * max(1, self.connectors)
         if len(self.moves) == budget:
-            raise BrokenPromiseError("the step does not come to rest")
+            raise BrokenPromiseError("endless-step", "the step does not come to rest", one.chart.mark)
         name, number = one.chart.name, one.number
         self.moves.append(Moved(name, number, self.leaf(one), move.leaf, move.transition))
         self.leaves[name][number] = move.leaf
@@ -285,7 +285,7 @@ class Plain:
                 if any(name == use.name for name, _ in invariant.whenever):
                     assert invariant.then
                     if not self.holds(invariant.then, chart, one.number, Counter()):
-                        raise BrokenPromiseError(invariant.text)
+                        raise BrokenPromiseError("whenever", invariant.text, invariant.mark, one.number)
             word = self.words.actions[use.name]
             if word.correlated:
                 self.tokens += 1
@@ -333,7 +333,7 @@ class Plain:
             numbers = [0] if chart is None else [one.number for one in self.all if one.chart is chart]
             for number in numbers:
                 if invariant.never and self.holds(invariant.never, chart, number, Counter()):
-                    raise BrokenPromiseError(invariant.text)
+                    raise BrokenPromiseError("never", invariant.text, invariant.mark, number)
 
     def invariants(self) -> list[tuple[model.Invariant, model.Chart | None]]:
         return [(invariant, None) for invariant in self.charts.invariants] + [

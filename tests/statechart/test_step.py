@@ -147,7 +147,7 @@ class W3C(Plain):
                 self.enter(one, one.chart.states[name])
             case Taken(transition=transition):
                 if len(self.moves) == STEP_BUDGET:
-                    raise BrokenPromiseError
+                    raise BrokenPromiseError("endless-step", "", one.chart.mark)
                 self.moves.append(Moved("a", 0, "", "", transition))
                 self.observer("a", transition, None)
                 self.perform(one, transition.actions)
