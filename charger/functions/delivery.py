@@ -6,7 +6,7 @@ filled in when a message leaves, not when it is queued, since the Central System
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import NAMESPACE_OID, uuid5
@@ -103,13 +103,28 @@ class Queue:
             payload["transactionId"] = GIVEN_UP if identifier is None else identifier
         return payload
 
-    def restamp(self, run: int, by: float) -> None:
+    def unheard(self, *, under_way: bool) -> set[int]:
+        """Transactions whose StartTransaction waits and was never transmitted.
+
+        Args:
+            under_way: the oldest message is being transmitted.
+        """
+        first = self._first_key() if under_way else None
+        return {
+            value["transaction"]
+            for key, value in self._records.items("message")
+            if value["action"] == "StartTransaction" and not value["transmissions"] and key != first
+        }
+
+    def restamp(self, run: int, by: float, unheard: Collection[int]) -> None:
         """What that run stamped was stamped by a clock that was so many s slow.
 
+        A StartTransaction that was heard stays what it was, and nothing of its transaction is put before it.
         Clock-aligned values were not aligned to any clock then: they go.
         """
         for key, value in list(self._records.items("message")):
-            if value.get("run") != run:
+            heard = value["transaction"] is not None and value["transaction"] not in unheard
+            if value.get("run") != run or (heard and (by < 0 or value["action"] == "StartTransaction")):
                 continue
             if _context(value) == "Sample.Clock":
                 self._records.put("message", key, None)

@@ -253,8 +253,9 @@ class Situation:
             self.charts.clock_set()
 
     def _restamp(self, slow: float) -> None:
-        self.queue.restamp(self.run, slow)
-        self.transactions.restamp(self.run, slow)
+        unheard = self.queue.unheard(under_way="queue" in self.asked.values())
+        self.queue.restamp(self.run, slow, unheard)
+        self.transactions.restamp(self.run, slow, unheard)
 
     def random(self) -> float:
         """From 0 to 1; the same sequence for the same seed, so that a run can be replayed."""

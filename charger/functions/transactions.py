@@ -7,6 +7,7 @@ epoch seconds, energies Wh of the meter's register.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -75,14 +76,23 @@ class Transactions:
             "session", key, {"reason": transaction.ending, "tag": tag, "parent": transaction.parent}
         )
 
-    def restamp(self, run: int, by: float) -> None:
-        """What that run stamped was stamped by a clock that was so many s slow."""
+    def restamp(self, run: int, by: float, unheard: Collection[int]) -> None:
+        """What that run stamped was stamped by a clock that was so many s slow.
+
+        Args:
+            run: it.
+            by: s.
+            unheard: transactions whose beginning may still be told anew. Of the others nothing is put before
+                the beginning that the Central System knows.
+        """
         for running in self.all():
-            if running.run == run:
+            if running.run != run:
+                continue
+            if by > 0 or running.number in unheard:
                 for key in self._notes(running):
                     self._records.put("reading", key, times.shifted(self._records.get("reading", key), by))
-                started, noted = running.started + by, running.last_time + by
-                self.put(replace(running, started=started, last_time=noted))
+            started = running.started + (by if running.number in unheard else 0)
+            self.put(replace(running, started=started, last_time=running.last_time + by))
 
     def hold(self, connector: int, held: bool) -> None:
         """The plug of the last transaction stays locked in, or no longer."""
