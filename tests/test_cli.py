@@ -179,3 +179,22 @@ def test_wrong_usage_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
         run_command(["chek"])
     assert ended.value.code == 2
     assert "invalid choice: 'chek'" in capsys.readouterr().err
+
+
+def test_a_folder_that_cannot_be_made_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert run_command(["init", str(tmp_path / "file" / "mine")]) == 2
+    assert capsys.readouterr().err == f"charger: init {tmp_path / 'file' / 'mine'}: Not a directory\n"
+
+
+def test_whoever_is_interrupted_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C at a long walk: no traceback, and the exit code of the shell."""
+
+    def interrupted(*_given: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("charger.verify.verify.verify", interrupted)
+    assert run_command(["verify"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from charger import __version__
 from charger.cli import charts, playing, station
-from charger.cli.say import FINDINGS, FINE, WRONG
+from charger.cli.say import FINDINGS, FINE, INTERRUPTED, WRONG
 from charger.errors import ChargerError, UsageError
 
 FORMATS = ("text", "json", "github")
@@ -36,6 +36,9 @@ def run_command(words: Sequence[str]) -> int:
     except ChargerError as error:
         print(f"charger: {error}", file=sys.stderr)
         return FINDINGS
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has gone
         return FINE

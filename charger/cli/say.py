@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from charger.stories.play import Played
     from charger.stories.simulate import Line
 
-FINE, FINDINGS, WRONG = 0, 1, 2
+FINE, FINDINGS, WRONG, INTERRUPTED = 0, 1, 2, 130
 """Exit codes."""
 CLEAR = "\r\033[K"
 """What empties a line of a terminal."""

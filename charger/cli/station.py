@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from charger import __version__
 from charger.cli.say import (
@@ -21,14 +20,12 @@ from charger.cli.say import (
     Progress,
     count,
     load_station,
+    make_folder,
     station_path,
     update_schema,
     write_text,
 )
 from charger.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 
 
 def init_folder(arguments: argparse.Namespace) -> int:
@@ -38,7 +35,7 @@ def init_folder(arguments: argparse.Namespace) -> int:
     folder: Path = arguments.folder
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f"{folder} is not empty; name a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder("init", folder)
     shutil.copytree(shipped("charts"), folder / "charts")
     update_schema(folder / "charts")
     pictures = shipped("diagrams")

@@ -443,7 +443,9 @@ def session_forget(at: Situation, here: int, _event: Event) -> None:
     " any card.*, any group.*, any tag.*",
 )
 def transaction_begin(at: Situation, here: int, _event: Event) -> None:
-    """Put a transaction on record, and its StartTransaction into the queue."""
+    """Put a transaction on record, and its StartTransaction into the queue; a defect where one is open."""
+    if at.transactions.on(here):
+        raise RuntimeError(f"transaction.begin on connector {here}, where a transaction is open")
     connector = at.connectors[here]
     start = metering.whole(connector.reading.energy)
     begun = Transaction(

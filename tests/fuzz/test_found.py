@@ -36,7 +36,11 @@ def test_a_transaction_does_not_end_before_it_began() -> None:
 def test_a_transaction_does_not_end_before_it_began_though_nobody_told_the_time(*, answered: bool) -> None:
     """The Central System has heard of its beginning, or may have; then somebody sets the clock back a day."""
     rig = Rig(
-        1, start=False, StopTxnSampledData="Energy.Active.Import.Register", MeterValueSampleInterval="20"
+        1,
+        start=False,
+        StopTxnSampledData="Energy.Active.Import.Register",
+        MeterValueSampleInterval="20",
+        TransactionMessageRetryInterval="1",
     )
     rig.cs.answers["BootNotification"] = {"status": "Accepted", "interval": 300, "currentTime": ""}
     rig.driver.start()

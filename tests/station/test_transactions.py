@@ -265,3 +265,12 @@ def test_a_transaction_without_a_reason_on_record_ends_for_another() -> None:
     close(rig.facts, 2, Event("x"))  # none is open there: nothing happens
     message = [m for _, m in rig.facts.records.items("message")][-1]
     assert message["payload"]["reason"] == "Other"
+
+
+def test_a_transaction_that_begins_in_a_transaction_is_a_defect() -> None:
+    """A chart that does so would bill somebody twice: contactors open, and what is open is closed."""
+    rig = Rig(1)
+    rig.session()
+    with pytest.raises(RuntimeError, match=r"transaction\.begin on connector 1, where a transaction is open"):
+        rig.charts.vocabulary.actions["transaction.begin"].perform(rig.facts, 1, Event("x"))
+    assert len(rig.sent("StartTransaction")) == 1
