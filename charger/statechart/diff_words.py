@@ -93,7 +93,7 @@ class _ChartWords:
             case (("entry" | "exit"), _):
                 return Told(f"{where}: on {fact.subject} {'; '.join(_uses(old, new))}")
             case "transition", "added":
-                return Told(f"{where}: new: {self._whole(new, self._new)}{self._otherwise(fact)}")
+                return Told(f"{where}: new: {_whole(new, self._new)}{self._otherwise(fact)}")
             case "transition", "removed":
                 went = _join(_effects(old, past=True))
                 return Told(f"{where}: {self._head(old, self._old)} is gone ({went}){self._otherwise(fact)}")
@@ -111,15 +111,9 @@ class _ChartWords:
     # -- states ------------------------------------------------------------------------------------------
 
     def _new_state(self, state: model.State) -> Told:
-        details = [
-            f"on {kind} does {_acts(uses)}"
-            for kind, uses in (("entry", state.entry), ("exit", state.exit))
-            if uses
-        ]
-        details += [self._whole(one, self._new) for one in state.transitions]
         inside = f" in {state.parent}" if state.parent else ""
         said = "".join(f", {part}" for part in self._about(self._new, state))
-        return Told(f"new state {state.name}{inside}{said}", tuple(details))
+        return Told(f"new state {state.name}{inside}{said}", tuple(_content(state, self._new)))
 
     def _about(self, chart: model.Chart, state: model.State) -> Iterator[str]:
         """What is said about a state, and how it is reached."""
@@ -156,12 +150,6 @@ class _ChartWords:
             (_guard(one) or "otherwise") if guard else f"({_ordinal(place_of(one, rivals))} of {len(rivals)})"
         )
         return f"{_trigger(one)} {which}"
-
-    def _whole(self, one: model.Transition, chart: model.Chart) -> str:
-        rivals = _rivals(one, chart)
-        tried = f" (tried {_ordinal(place_of(one, rivals))} of {len(rivals)})" if len(rivals) > 1 else ""
-        condition = f" if {_guard(one)}" if one.guard else ""
-        return f"{_trigger(one)}{condition} {_join(_effects(one))}{tried}"
 
     def _change(self, old: model.Transition, new: model.Transition) -> str:
         before, after = self._before, self._after
@@ -218,13 +206,10 @@ class _IndexWords:
         match fact.subject, fact.kind:
             case "chart", "added":
                 order = list(self._diff.new.charts)
-                states = ", ".join(filter(None, new.states))
-                return Told(
-                    f"new chart `{name}`, {scope_text(new.scopes)}, offered events {_behind(name, order)}",
-                    (f"states: {states}",),
-                )
+                head = f"new chart `{name}`, {scope_text(new.scopes)}, offered events {_behind(name, order)}"
+                return Told(head, tuple(_inside(new)))
             case "chart", _:
-                return Told(f"chart `{name}` is gone, {scope_text(old.scopes)}")
+                return Told(f"chart `{name}` is gone, {scope_text(old.scopes)}", tuple(_inside(old)))
             case "charts", _:
                 moved = [f"`{one}` {_behind(one, new)} (was {_behind(one, old)})" for one in _moved(old, new)]
                 return Told(f"charts are offered events in another order: {_join(moved)}")
@@ -250,6 +235,30 @@ class _IndexWords:
         if fact.kind == "added":
             return Told(f"new {what}, {new}")
         return Told(f"{what} is now {new} (was {old})" if new else f"{what} is gone, {old}")
+
+
+# -- whole states and charts ---------------------------------------------------------------------------------
+
+
+def _inside(chart: model.Chart) -> Iterator[str]:
+    """All that a chart does; who adds or drops one adds or drops all of it."""
+    yield f"states: {_join(filter(None, chart.states))}"
+    for state in chart.states.values():
+        yield from (f"{state.name or EVERYWHERE}: {line}" for line in _content(state, chart))
+
+
+def _content(state: model.State, chart: model.Chart) -> Iterator[str]:
+    for kind, uses in (("entry", state.entry), ("exit", state.exit)):
+        if uses:
+            yield f"on {kind} does {_acts(uses)}"
+    yield from (_whole(one, chart) for one in state.transitions)
+
+
+def _whole(one: model.Transition, chart: model.Chart) -> str:
+    rivals = _rivals(one, chart)
+    tried = f" (tried {_ordinal(place_of(one, rivals))} of {len(rivals)})" if len(rivals) > 1 else ""
+    condition = f" if {_guard(one)}" if one.guard else ""
+    return f"{_trigger(one)}{condition} {_join(_effects(one))}{tried}"
 
 
 # -- phrases ---------------------------------------------------------------------------------------------

@@ -509,8 +509,14 @@ def test_charts_that_come_and_go(tmp_path):
         "index.yaml",
         "  + new chart hall, one for the station, offered events first",
         "      states: Calm, Loud",
+        "      Calm: on noise if [calm] goes to Loud",
     ]
-    assert lines(three, two) == ["index.yaml", "  - chart hall is gone, one for the station"]
+    assert lines(three, two) == [
+        "index.yaml",
+        "  - chart hall is gone, one for the station",
+        "      states: Calm, Loud",
+        "      Calm: on noise if [calm] goes to Loud",
+    ]
     assert compare(two, three).changed_charts() == ["hall"]
 
 
