@@ -18,7 +18,7 @@ from charger import ports
 from charger.clock import VirtualClock
 from charger.driver import Driver
 from charger.functions.situation import ConnectorPlan, Identity
-from charger.functions.status import FOLLOWS
+from charger.functions.status import may_follow
 from charger.hardware.simulated import SimulatedHardware
 from charger.ports import Change
 from charger.statechart import checks, ensemble
@@ -219,11 +219,6 @@ ORDER: tuple[Any, ...] = (
 """Of the commands of a step: what is safe first, what is durable before what is visible."""
 
 
-def allowed(earlier: str, later: str) -> bool:
-    """Whether a status may follow another one."""
-    return earlier in ("", later) or later in FOLLOWS[earlier]
-
-
 class Rig:
     """A station of so many connectors, running."""
 
@@ -282,7 +277,7 @@ class Rig:
         if self._observer is observe:
             for number in range(1, len(self.plans) + 1):
                 now = self.status(number)  # empty while a station is built anew
-                assert not now or allowed(self._shown.get(number, ""), now), (
+                assert not now or may_follow(self._shown.get(number, ""), now), (
                     self._shown[number],
                     now,
                     step.event,

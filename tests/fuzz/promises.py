@@ -12,11 +12,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from rig import ORDER, Rig, allowed
+from rig import ORDER, Rig
 
 from charger import ports
 from charger.central import messages
 from charger.errors import Defect
+from charger.functions.status import may_follow
 
 STATION = {"Available", "Unavailable", "Faulted"}
 CODES = {
@@ -122,7 +123,7 @@ class Watch:
         number, status = payload["connectorId"], payload["status"]
         assert number or status in STATION, payload
         if number:
-            assert allowed(self.told[number], status), (number, self.told[number], status)
+            assert may_follow(self.told[number], status), (number, self.told[number], status)
             self.told[number] = status if self.accepted else ""  # in Pending only what is asked for
 
     def _queued(self, call: ports.Call, payload: dict[str, Any]) -> None:
@@ -185,7 +186,7 @@ class Watch:
             self.told = dict.fromkeys(self.told, "")  # short ones are left out
         for number, before in self.statuses.items():
             now = rig.status(number)
-            assert allowed(before, now), (number, before, now, here)
+            assert may_follow(before, now), (number, before, now, here)
             assert number or now in STATION | {""}
             self.statuses[number] = now
         ranks = [next(n for n, kind in enumerate(ORDER) if isinstance(c, kind)) for c in step.commands]
