@@ -47,7 +47,7 @@ mutants: $(VENV)/.test ## Prove the tests of the step: 77 edits of the engine, e
 	$(PY) tests/mutants.py
 
 fuzz: $(VENV)/.test ## A hostile Central System and a hostile world, by chance. A quarter of an hour.
-	CHARGER_FUZZ=$(FUZZ) $(PY) -m pytest tests/fuzz/test_hostile.py tests/fuzz/test_hostile_link.py --no-cov
+	CHARGER_FUZZ=$(FUZZ) $(PY) -m pytest -m hypothesis --no-cov
 FUZZ ?= 30
 
 soak: $(VENV)/.test ## Months of ordinary use in minutes: does anything grow, is anything lost?

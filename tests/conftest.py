@@ -7,15 +7,23 @@ are listed in `ONE_WAY`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 ONE_WAY: dict[tuple[str, str], str] = {}
 """Chart and guard as it is written → why it has one answer only wherever it is asked."""
 FOLDER = Path(__file__).parent.parent / "coverage"
+
+
+# Properties are tried with the same examples in every run, and by chance under `make fuzz`.
+settings.register_profile("same", derandomize=True, database=None)
+if not os.environ.get("CHARGER_FUZZ"):
+    settings.load_profile("same")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

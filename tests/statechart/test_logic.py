@@ -218,7 +218,8 @@ def test_points_lie_around_and_between() -> None:
 
 # -- against trying everything -------------------------------------------------------------------------
 
-NUMBERS = (0.0, 1.0, 1.5, 2.0, 3.0)
+NUMBERS = (-1.0, 0.0, 1.0, 1.2, 1.3, 1.5, 1.7, 1.8, 2.0, 3.0, 4.0)
+"""Two in every gap between the numbers that `ATOMS` name, so that two facts may lie there in either order."""
 WORLD: dict[str, tuple[Any, ...]] = {
     **{"is.a": (False, True), "is.b": (False, True), "Free": (False, True)},
     **{"amps.now": NUMBERS, "amps.most": NUMBERS, "why": (None, "Local", "Remote")},
