@@ -17,6 +17,7 @@ LAYERS = [
     {"loading"},
     {"central", "hardware", "panel", "storage", "clock", "settings", "driver", "pictures", "revisions"},
     {"settings_values"},
+    {"board"},
     {"trace"},
     {"station"},
     {"vocabulary"},
@@ -35,6 +36,9 @@ ONLY_IN = {
     "starlette": "panel",
     "uvicorn": "panel",
     "gpiozero": "hardware",
+    "lgpio": "hardware",
+    "pymodbus": "hardware",
+    "serial": "hardware",
     "sqlite3": "storage.py",
 }
 
