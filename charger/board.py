@@ -18,7 +18,7 @@ class Contact:
 
     pin: int
     normally: Literal["closed", "open"] = "closed"
-    """What the contact is while nothing happens. Normally closed is fail-safe: a broken wire reads as active."""
+    """What the contact is while nothing happens. Closed is fail-safe: a broken wire reads as active."""
     pull: Literal["up", "down", "none"] = "up"
     """Of the chip; ``none``: there is a resistor on the board, to 3.3 V."""
 
@@ -97,7 +97,7 @@ class LockPlan:
     """Pin that drives the bolt in."""
     release: int
     feedback: Contact | None = None
-    """Closed while the bolt is in, unless `normally: closed` says otherwise. None: believed after the pulse."""
+    """Active while the bolt is in. None: there is no switch, so the pulse is believed."""
     pulse: float = 0.5
     """s of current, 0.1 to 2."""
 

@@ -26,8 +26,10 @@ class Input(Protocol):
         """
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """Call `changed` at every edge, on the thread of the GPIO library, which serves all pins: it must
-        neither raise nor wait. A level that is there already makes no edge, so read after this.
+        """Call `changed` at every edge.
+
+        It comes on the thread of the GPIO library, which serves all pins: it must neither raise nor wait.
+        A level that is there already makes no edge, so read after this.
         """
 
 
@@ -68,7 +70,7 @@ class PilotSaid:
     state: PilotState
     """A: no car; B: connected; C: asks for energy; D: asks, and wants ventilation; E: short; F: no pilot."""
     cable: float | None = None
-    """A that the cable carries, by its proximity resistor (13, 20, 32, 63); None: no plug, or a fixed cable."""
+    """A that the cable carries by its proximity contact: 13, 20, 32, 63; None: no plug, or a fixed cable."""
     wrong: Literal["", "diode", "cable", "silent"] = ""
     """The car's diode is missing; the proximity resistor is none; the board does not answer."""
 
@@ -105,7 +107,7 @@ class MeterSaid:
 
 
 class Meter(Protocol):
-    """An energy meter. What is implausible is not reported; nothing good for 10 s is reported as None, once."""
+    """An energy meter. What is implausible is not reported; nothing good for 10 s is None, once."""
 
     def start(self, said: Callable[[MeterSaid | None], None]) -> None:
         """Report readings as they come."""
@@ -118,7 +120,7 @@ class Reader(Protocol):
     """A card reader. One that does not answer is reported, and tried again until it does."""
 
     def start(self, shown: Callable[[str], None], works: Callable[[bool], None]) -> None:
-        """Report the idTag of every card once when it comes, and whether the reader works when that changes."""
+        """Report the idTag of every card once when it comes; and whether the reader works, if it changes."""
 
     def close(self) -> None:
         """Let go."""
