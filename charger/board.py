@@ -129,8 +129,8 @@ class ReaderPlan:
     """``/dev/input/by-id/…-event-kbd``, or a serial device."""
     connector: int | None = None
     """The one that it serves; None: all."""
-    id_tag: str = "hex"
-    """How an idTag is made of what the reader says: see docs/hardware.md."""
+    id_tag: str = ""
+    """A template of `charger.functions.tags`; empty: the usual one of the type."""
 
 
 @dataclass(frozen=True, slots=True)
