@@ -6,7 +6,7 @@ STATION ?= stations/simulated.yaml
 CSMS_PORT ?= 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check diagrams lint types accept bench mutants fuzz soak lock clean system-run system-test
+.PHONY: help run test check diagrams lint types accept bench mutants fuzz soak lock clean system-run system-test system-vm gpio-test
 
 help: ## Show this.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -50,6 +50,9 @@ fuzz: $(VENV)/.test ## A hostile Central System and a hostile world, by chance. 
 	CHARGER_FUZZ=$(FUZZ) $(PY) -m pytest -m hypothesis --no-cov
 FUZZ ?= 30
 
+gpio-test: $(VENV)/.test system-vm ## The station on real GPIO lines of a real kernel, in a virtual arm64 machine. Some minutes.
+	CHARGER_VM=1 $(PY) -m pytest tests/vm --no-cov -v
+
 soak: $(VENV)/.test ## Months of ordinary use in minutes: does anything grow, is anything lost?
 	$(PY) tests/soak.py
 
@@ -79,6 +82,10 @@ system-test: system-run
 	@command -v chromium >/dev/null 2>&1 || \
 	  { echo "installing chromium, for the tests of the page …"; $(APT) chromium >/dev/null || \
 	    echo "no chromium: the tests of the page in a browser are skipped"; }
+
+system-vm: system-test
+	@command -v qemu-system-aarch64 cpio >/dev/null || \
+	  { echo "installing QEMU for arm64 …"; $(APT) qemu-system-arm cpio >/dev/null; }
 
 $(VENV)/bin/python: | system-run
 	python3 -m venv $(VENV)

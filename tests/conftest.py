@@ -18,6 +18,8 @@ from hypothesis import settings
 ONE_WAY: dict[tuple[str, str], str] = {}
 """Chart and guard as it is written → why it has one answer only wherever it is asked."""
 FOLDER = Path(__file__).parent.parent / "coverage"
+collect_ignore = [] if os.environ.get("CHARGER_VM") else ["vm"]
+"""`make gpio-test` boots a virtual machine."""
 
 
 # Properties are tried with the same examples in every run, and by chance under `make fuzz`.
