@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+
+PI_CHIPS: Final = ("pinctrl-bcm2711", "pinctrl-bcm2835", "pinctrl-rp1")
+"""Labels of the GPIO chip of a Raspberry Pi: 4; up to 3 and Zero; 5. Lines 0 to 27 are on the header."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@
     * StorageError: the disk
         * StorageFull: no room, or the disk refuses to write; nothing was changed
         * FolderInUse: another station runs on the same data folder
+    * HardwareError: the board, or what station.yaml says of it: a chip, a pin or a bus cannot be had
     * Defect: us: a guard, an action or an invariant of the core misbehaved; contactors open
 """
 
@@ -44,6 +45,10 @@ class StorageFull(StorageError):
 
 class FolderInUse(StorageError):
     """Another station runs on the same data folder."""
+
+
+class HardwareError(ChargerError):
+    """A chip, a pin or a bus cannot be had. Later on, what does not answer is an OSError."""
 
 
 class Defect(ChargerError):
