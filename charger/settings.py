@@ -14,7 +14,7 @@ Knows what a right value looks like, and builds nothing from it: that is for `ap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeVar
@@ -24,6 +24,7 @@ from charger.functions.configuration import KEYS, Configuration, Key
 from charger.functions.metering import MEASURANDS
 from charger.functions.records import Records
 from charger.functions.situation import ConnectorPlan, Identity
+from charger.settings_reader import SECRETS, Reader, Section
 from charger.statechart.findings import Finding, Mark, nearest, tidy
 from charger.statechart.reader import read_set
 from charger.statechart.source import Mapping as MappingNode
@@ -50,16 +51,6 @@ KEYS_OF_CONNECTOR: Final = ("cable", "phases", "max_current", "reader")
 POWER: Final = 7400.0
 DELAYS: Final[Mapping[str, float]] = {"contactor_delay": 0.1, "lock_delay": 0.3, "car_delay": 0.2}
 KEYS_OF_SIMULATION: Final = ("power", *DELAYS, "plugged", "seed")
-VARIABLES: Final[Mapping[str, str]] = {
-    "id": "CHARGER_ID",
-    "central.url": "CHARGER_CENTRAL_URL",
-    "central.password": "CHARGER_PASSWORD",
-    "data": "CHARGER_DATA",
-    "panel": "CHARGER_PANEL",
-    "panel_token": "CHARGER_PANEL_TOKEN",
-}
-"""Setting → the variable that wins over the file."""
-SECRETS: Final = {"central.password", "panel_token"}
 HIDDEN: Final = "********"
 MOST_CONNECTORS: Final = 99
 
@@ -290,115 +281,39 @@ def _shown(name: str, value: object) -> str:
 # -- reading -----------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Section:
-    """A mapping in the file: what its settings are called, where it stands, what is in it."""
-
-    prefix: str
-    mark: Mark
-    nodes: Mapping[str, Node]
-
-
-class _Reader:
-    def __init__(
-        self, path: Path, environ: Mapping[str, str], findings: list[Finding], sources: dict[str, str]
-    ) -> None:
-        self.findings = findings
-        self._path = path
-        self._environ = environ
-        self._sources = sources
-        self._origins: dict[str, str] = {}
-
-    # -- one value -----------------------------------------------------------------------------------------
-
-    def report(self, mark: Mark, message: str, rule: str = "bad-setting") -> None:
-        self.findings.append(Finding(mark, rule, message))
-
-    def section(self, node: Node | None, name: str, known: tuple[str, ...], above: Mark) -> _Section:
-        """The values of a mapping by key; an empty one is left out."""
-        prefix = f"{name}." if name else ""
-        if node is None or (isinstance(node, Scalar) and node.value is None):
-            return _Section(prefix, above, {})
-        self._origins[name] = self._origin(node.mark)
-        if not isinstance(node, MappingNode):
-            self.report(node.mark, f"{name or 'a station'} is written as `key: value` pairs", "wrong-kind")
-            return _Section(prefix, node.mark, {})
-        nodes = {}
-        for key, value in node.items:
-            if key.raw in known:
-                nodes[key.raw] = value
-            else:
-                hint = nearest(key.raw, known) or f": known are {', '.join(known)}"
-                self.report(key.mark, f"{name or 'a station'} has no key '{key.raw}'{hint}", "unknown-key")
-        return _Section(prefix, node.mark, nodes)
-
-    def node(self, section: _Section, key: str) -> Node | None:
-        """The value of a key, from the environment if it is there."""
-        name = section.prefix + key
-        variable = VARIABLES.get(name, "")
-        text = self._environ.get(variable, "") if variable else ""
-        if not text:
-            return section.nodes.get(key)
-        mark = Mark(f"environment {variable}", 1, 1, len(text))
-        if name not in SECRETS:
-            self._sources[mark.file] = text
-        return Scalar(mark, text, text, quoted=True)
-
-    def take(self, section: _Section, key: str, parse: Callable[[Node], T], default: T) -> T:
-        """The value of a key as `parse` understands it; the default when it is left out, or wrong."""
-        name, node = section.prefix + key, self.node(section, key)
-        if node is None:
-            self._origins[name] = "default"
-            return default
-        self._origins[name] = self._origin(node.mark)
-        try:
-            if isinstance(node, Scalar) and node.value is None:
-                raise values.WrongError("no value: write one, or remove the line", "wrong-kind")
-            return parse(node)
-        except values.WrongError as wrong:
-            self.report(node.mark, f"{name}: {wrong}", wrong.rule)
-            return default
-
-    def need(self, section: _Section, key: str, parse: Callable[[Node], str], example: str) -> str:
-        """As `take`, of a key that must not be left out."""
-        if self.node(section, key) is None:
-            message = f"the key '{section.prefix}{key}' is missing: add for example `{key}: {example}`"
-            self.report(section.mark, message, "missing-key")
-        return self.take(section, key, parse, "")
-
-    def _origin(self, mark: Mark) -> str:
-        return mark.file if mark.file.startswith("environment ") else f"{self._path.name}:{mark.line}"
+class _Reader(Reader):
+    """The station as a whole."""
 
     # -- the station ---------------------------------------------------------------------------------------
 
     def station(self, root: Node | None, top: Mark) -> Settings:
         station = self.section(root, "", KEYS_OF_STATION, top)
         plans = self._plans(station)
-        identity = self.need(station, "id", values.station_id, "CP001")
+        identity = self.need(station, "id", values.station_id, "", "CP001")
         central = self._central(station)
         node = self.node(station, "id")
         if node is not None and ":" in identity and central.password is not None:
             self.report(node.mark, "id: no ':' together with a password, whose user name it is (RFC 7617)")
         configuration, marks = self._configuration(station)
         return Settings(
-            file=self._path,
+            file=self.path,
             id=identity,
             identity=self._identity(station),
             central=central,
             charts=self._charts(station, top),
-            data=self.take(station, "data", self._data, self._path.parent / "data"),
+            data=self.take(station, "data", self._data, self.path.parent / "data"),
             panel=self._panel(station),
             hardware=self.take(station, "hardware", values.hardware, "simulated"),
             plans=plans,
             simulation=self._simulation(station, len(plans)),
             configuration=configuration,
-            origins=self._origins,
+            origins=self.origins,
             marks=marks,
         )
 
-    def _identity(self, station: _Section) -> Identity:
-        vendor = self.need(station, "vendor", values.text(20), "Example Inc.")
-        model = self.need(station, "model", values.text(20), "Model 1")
+    def _identity(self, station: Section) -> Identity:
+        vendor = self.need(station, "vendor", values.text(20), "", "Example Inc.")
+        model = self.need(station, "model", values.text(20), "", "Model 1")
         extra = {}
         for key, (wire, length) in IDENTITY.items():
             value = self.take(station, key, values.text(length), "") if key not in ("vendor", "model") else ""
@@ -406,17 +321,17 @@ class _Reader:
                 extra[wire] = value
         return Identity(vendor, model, extra)
 
-    def _central(self, station: _Section) -> CentralSettings:
+    def _central(self, station: Section) -> CentralSettings:
         central = self.section(station.nodes.get("central"), "central", KEYS_OF_CENTRAL, station.mark)
         return CentralSettings(
-            url=self.need(central, "url", values.url, "ws://127.0.0.1:9000/ocpp"),
+            url=self.need(central, "url", values.url, "", "ws://127.0.0.1:9000/ocpp"),
             password=self.take(central, "password", values.text(500), None),
             ca_file=self.take(central, "ca_file", self._existing_file, None),
             verify_hostname=self.take(central, "verify_hostname", values.boolean, default=True),
             tolerant=self.take(central, "tolerant", values.boolean, default=True),
         )
 
-    def _charts(self, station: _Section, top: Mark) -> Path:
+    def _charts(self, station: Section, top: Mark) -> Path:
         folder = self.take(station, "charts", self._path_in, shipped("charts"))
         if not (folder / "index.yaml").is_file():
             node = station.nodes.get("charts")
@@ -424,7 +339,7 @@ class _Reader:
             self.report(node.mark if node else top, message, "missing-file")
         return folder
 
-    def _panel(self, station: _Section) -> PanelSettings | None:
+    def _panel(self, station: Section) -> PanelSettings | None:
         default: tuple[str, int] | None = ("127.0.0.1", 8016)
         panel = self.take(station, "panel", values.address, default)
         token = self.take(station, "panel_token", values.text(500), None)
@@ -436,11 +351,11 @@ class _Reader:
             self.report(node.mark, message)
         return PanelSettings(*panel, token)
 
-    def _plans(self, station: _Section) -> tuple[ConnectorPlan, ...]:
+    def _plans(self, station: Section) -> tuple[ConnectorPlan, ...]:
         node = station.nodes.get("connectors")
         if not isinstance(node, Sequence):
             return (ConnectorPlan(),) * self.take(station, "connectors", values.whole(1, MOST_CONNECTORS), 1)
-        self._origins["connectors"] = self._origin(node.mark)
+        self.origins["connectors"] = self.origin(node.mark)
         if not 1 <= len(node.items) <= MOST_CONNECTORS:
             self.report(node.mark, f"connectors: a station has 1 to {MOST_CONNECTORS}")
         plans = tuple(self._plan(item, number) for number, item in enumerate(node.items, start=1))
@@ -460,7 +375,7 @@ class _Reader:
             own_reader=self.take(section, "reader", values.own_reader, plan.own_reader),
         )
 
-    def _simulation(self, station: _Section, connectors: int) -> Simulation:
+    def _simulation(self, station: Section, connectors: int) -> Simulation:
         node = station.nodes.get("simulation")
         section = self.section(node, "simulation", KEYS_OF_SIMULATION, station.mark)
         delays = {
@@ -488,14 +403,14 @@ class _Reader:
                 )
         return tuple(numbers)
 
-    def _configuration(self, station: _Section) -> tuple[dict[str, str | None], dict[str, tuple[Mark, Mark]]]:
+    def _configuration(self, station: Section) -> tuple[dict[str, str | None], dict[str, tuple[Mark, Mark]]]:
         node = station.nodes.get("configuration")
         # Any name will do for now: the charts have a say in which ones there are.
         names = {key.raw: key.mark for key, _ in node.items} if isinstance(node, MappingNode) else {}
         section = self.section(node, "configuration", tuple(names), station.mark)
         found: dict[str, str | None] = {}
         for name, value in section.nodes.items():
-            self._origins[f"configuration.{name}"] = self._origin(value.mark)
+            self.origins[f"configuration.{name}"] = self.origin(value.mark)
             try:
                 found[name] = values.configured(value)
             except values.WrongError as wrong:
@@ -505,7 +420,7 @@ class _Reader:
     # -- paths ---------------------------------------------------------------------------------------------
 
     def _path_in(self, node: Node) -> Path:
-        return self._path.parent / values.text(4000)(node)
+        return self.path.parent / values.text(4000)(node)
 
     def _existing_file(self, node: Node) -> Path:
         path = self._path_in(node)

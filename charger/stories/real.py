@@ -29,7 +29,8 @@ from typing import Any, Final, Self, TypeVar
 from charger.central import messages
 from charger.central.demo import NO_ANSWER, CallError, DemoCentralSystem
 from charger.central.demo_page import Entry
-from charger.settings import IDENTITY, VARIABLES, Settings
+from charger.settings import IDENTITY, Settings
+from charger.settings_reader import VARIABLES
 from charger.statechart.checks import Checked
 from charger.stories.needs import keys_of
 from charger.stories.stage import SILENCE, Answered, Ears, Heard, Refusal
