@@ -19,6 +19,7 @@ from charger import __version__
 from charger.central.link import CentralLink
 from charger.clock import MonotonicClock
 from charger.driver import Driver
+from charger.errors import ChargerError
 from charger.functions import times
 from charger.hardware.simulated import SimulatedHardware
 from charger.loading import read_station
@@ -66,6 +67,8 @@ class App:
             ChargerError: it cannot start, or had one defect too many.
         """
         settings = self._settings
+        if settings.board is not None:
+            raise ChargerError("hardware: gpio is not built in yet; nothing is simulated instead")
         storage = SqliteStorage(settings.data)
         if storage.recovered:
             LOG.error("%s", storage.recovered)

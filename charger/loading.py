@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from charger.settings import Settings, check_configuration, load
+from charger.settings import Settings, check_board, check_configuration, load
 from charger.statechart.checks import Checked, check
 from charger.statechart.findings import Finding, tidy
 from charger.vocabulary import build
@@ -36,7 +36,12 @@ def read_station(path: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
     if settings is None:
         return Loaded(None, None, tidy(findings), sources)
     checked = check_charts_in(settings.charts)
-    findings = [*findings, *check_configuration(settings, checked.charts.settings), *checked.findings]
+    findings = [
+        *findings,
+        *check_configuration(settings, checked.charts.settings),
+        *check_board(settings, checked.charts),
+        *checked.findings,
+    ]
     return Loaded(settings, checked, tidy(findings), {**sources, **checked.charts.sources})
 
 

@@ -20,12 +20,16 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from charger import settings_values as values
+from charger.board import Board, SimulatedPilot
 from charger.functions.configuration import KEYS, Configuration, Key
 from charger.functions.metering import MEASURANDS
 from charger.functions.records import Records
 from charger.functions.situation import ConnectorPlan, Identity
+from charger.settings_board import read_board, show
+from charger.settings_board_rules import check_pins_of_charts
 from charger.settings_reader import SECRETS, Reader, Section
 from charger.statechart.findings import Finding, Mark, nearest, tidy
+from charger.statechart.model import ChartSet
 from charger.statechart.reader import read_set
 from charger.statechart.source import Mapping as MappingNode
 from charger.statechart.source import Node, Scalar, Sequence, read_file
@@ -43,7 +47,8 @@ IDENTITY: Final[Mapping[str, tuple[str, int]]] = {
 }
 """Key → its name in BootNotification.req and the characters that it may have (OCPP 1.6 §6.3)."""
 KEYS_OF_STATION: Final = (
-    *("id", *IDENTITY, "central", "charts", "data", "panel", "hardware", "connectors", "simulation"),
+    *("id", *IDENTITY, "central", "charts", "data", "panel", "hardware", "board", "connectors"),
+    "simulation",
     "configuration",
 )
 KEYS_OF_CENTRAL: Final = ("url", "password", "ca_file", "verify_hostname", "tolerant")
@@ -117,15 +122,20 @@ class Settings:
     panel: PanelSettings | None
     """None: off."""
     hardware: str
-    """``simulated``."""
+    """``simulated`` or ``gpio``."""
+    board: Board | None
+    """What is wired to what; None with simulated hardware."""
     plans: tuple[ConnectorPlan, ...]
     simulation: Simulation
+    """Of simulated hardware, and of simulated pilots on a board."""
     configuration: dict[str, str | None]
     """OCPP keys and settings of the charts: values at first boot; None: not offered."""
     origins: Mapping[str, str] = field(repr=False)
     """Setting (``central.url``) → ``station.yaml:4``, ``environment CHARGER_PASSWORD`` or ``default``."""
     marks: Mapping[str, tuple[Mark, Mark]] = field(repr=False)
     """Where the name and the value of each key of `configuration` stand."""
+    board_marks: Mapping[str, Mark] = field(repr=False)
+    """Where each part of the board stands."""
 
 
 def shipped(name: str) -> Path:
@@ -144,7 +154,8 @@ def load(
         path: station.yaml.
         environ: the variables of the process.
         extra_keys: the settings of the charts, if they are known already; otherwise the keys of
-            `configuration` are still to be judged, by `check_configuration`.
+            `configuration` are still to be judged, by `check_configuration`. What is wired for the charts'
+            inputs and outputs always is, by `check_board`.
 
     Returns:
         the settings, None if anything is wrong; what is wrong; the texts that it is wrong in.
@@ -159,7 +170,9 @@ def load(
     if extra_keys is None and findings:
         # Nobody will ask again, so ask the charts now: people want to hear of all mistakes at once.
         there = (settings.charts / "index.yaml").is_file()
-        findings += check_configuration(settings, read_set(settings.charts)[0].settings if there else None)
+        charts = read_set(settings.charts)[0] if there else None
+        findings += check_configuration(settings, charts.settings if charts else None)
+        findings += check_board(settings, charts) if charts else []
     elif extra_keys is not None:
         findings += check_configuration(settings, extra_keys)
     findings = tidy(findings)
@@ -206,6 +219,11 @@ def check_configuration(settings: Settings, extra_keys: Extra | None) -> list[Fi
     return findings
 
 
+def check_board(settings: Settings, charts: ChartSet) -> list[Finding]:
+    """Judge whether the inputs and outputs that the charts declare are wired, and no others."""
+    return check_pins_of_charts(settings.board, charts, settings.board_marks) if settings.board else []
+
+
 def _expected(key: Key, configuration: Configuration) -> str:
     if key.type == "bool":
         return "true or false"
@@ -246,8 +264,9 @@ def effective(settings: Settings, configuration: Configuration | None = None) ->
         phases = "1 phase" if plan.phases == 1 else f"{plan.phases} phases"
         reader = ", a reader of its own" if plan.own_reader else ""
         shown[f"connectors.{number}"] = f"{cable}, {phases}, {plan.max_current:g} A{reader}"
-    for name in KEYS_OF_SIMULATION:
-        shown[f"simulation.{name}"] = getattr(settings.simulation, name)
+    shown |= dict(show(settings.board)) if settings.board else {}
+    if _simulates(settings.board):
+        shown |= {f"simulation.{name}": getattr(settings.simulation, name) for name in KEYS_OF_SIMULATION}
     origins = settings.origins
     rows = [
         # Of connectors that were only counted, the count is the origin.
@@ -266,8 +285,13 @@ def effective(settings: Settings, configuration: Configuration | None = None) ->
     return rows
 
 
+def _simulates(board: Board | None) -> bool:
+    """Whether any of its cars are simulated."""
+    return board is None or any(isinstance(outlet.pilot, SimulatedPilot) for outlet in board.outlets)
+
+
 def _shown(name: str, value: object) -> str:
-    if value is None:
+    if value in (None, ""):
         return "not set"
     if name in SECRETS:
         return HIDDEN
@@ -295,6 +319,8 @@ class _Reader(Reader):
         if node is not None and ":" in identity and central.password is not None:
             self.report(node.mark, "id: no ':' together with a password, whose user name it is (RFC 7617)")
         configuration, marks = self._configuration(station)
+        hardware = self.take(station, "hardware", values.hardware, "simulated")
+        board, board_marks = self._board(station, hardware, plans)
         return Settings(
             file=self.path,
             id=identity,
@@ -303,12 +329,14 @@ class _Reader(Reader):
             charts=self._charts(station, top),
             data=self.take(station, "data", self._data, self.path.parent / "data"),
             panel=self._panel(station),
-            hardware=self.take(station, "hardware", values.hardware, "simulated"),
+            hardware=hardware,
+            board=board,
             plans=plans,
-            simulation=self._simulation(station, len(plans)),
+            simulation=self._simulation(station, len(plans), board),
             configuration=configuration,
             origins=self.origins,
             marks=marks,
+            board_marks=board_marks,
         )
 
     def _identity(self, station: Section) -> Identity:
@@ -375,8 +403,28 @@ class _Reader(Reader):
             own_reader=self.take(section, "reader", values.own_reader, plan.own_reader),
         )
 
-    def _simulation(self, station: Section, connectors: int) -> Simulation:
+    def _board(
+        self, station: Section, hardware: str, plans: tuple[ConnectorPlan, ...]
+    ) -> tuple[Board | None, dict[str, Mark]]:
+        node = station.nodes.get("board")
+        at = station.nodes.get("hardware", node)
+        if hardware == "gpio" and node is None and at is not None:
+            message = "hardware: gpio needs to know what is wired to what: add a section `board`"
+            self.report(at.mark, message, "missing-key")
+        if node is None:
+            return None, {}
+        board, marks = read_board(self, node, plans)
+        if hardware != "gpio":
+            self.report(
+                node.mark, "board: only for real wires: write `hardware: gpio`, or remove the section"
+            )
+        return board, marks
+
+    def _simulation(self, station: Section, connectors: int, board: Board | None) -> Simulation:
         node = station.nodes.get("simulation")
+        if node is not None and not _simulates(board):
+            message = "simulation: nothing is simulated here, since every connector of the board has a pilot"
+            self.report(node.mark, f"{message}: remove the section")
         section = self.section(node, "simulation", KEYS_OF_SIMULATION, station.mark)
         delays = {
             name: self.take(section, name, values.number(0, 60, "s"), default)

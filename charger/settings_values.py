@@ -8,12 +8,26 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
+from typing import Final, TypeGuard
 from urllib.parse import urlsplit
 
 from charger.statechart.findings import nearest
-from charger.statechart.source import Node, Scalar, Sequence
+from charger.statechart.source import Mapping, Node, Scalar, Sequence
 
 _ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:/\[\]]+):([0-9]{1,5})\Z")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
+_DS18B20 = re.compile(r"28-[0-9a-f]{12}\Z")
+
+ACTIVE_LOW: Final = (
+    "an output is the number of a pin, and high switches it on. Active-low drivers are refused: a pin is low "
+    "as it is claimed, which would be ON; take a driver that high switches on, pulled down on the board"
+)
+CONTACT_POLARITY: Final = (
+    "write what the contact is while nothing happens, `normally: closed` or `open`, and `pull: up` if its "
+    "other end is at ground, or `pull: down` if it is at 3.3 V; the level follows from that"
+)
+POLARITY: Final = ("active", "active_low", "active_high", "inverted", "invert", "polarity")
+"""Keys that people look for; none is needed."""
 
 
 class WrongError(Exception):
@@ -111,9 +125,7 @@ def phases(node: Node) -> int:
 
 def hardware(node: Node) -> str:
     """Which adapter."""
-    if one_of(node, ("simulated", "gpio")) == "gpio":
-        raise WrongError("the GPIO adapter is not part of this version: write `hardware: simulated`")
-    return "simulated"
+    return one_of(node, ("simulated", "gpio"))
 
 
 def station_id(node: Node) -> str:
@@ -173,3 +185,51 @@ def configured(node: Node) -> str | None:
         if len(items) == len(node.items):
             return ",".join(items)
     raise WrongError("true, false, a number, a text or a list of them should stand here", "wrong-kind")
+
+
+def pin(node: Node) -> int:
+    """The BCM number of a pin."""
+    if isinstance(node, Mapping) and any(key.raw in POLARITY for key, _ in node.items):
+        raise WrongError(ACTIVE_LOW)
+    return whole(0, 27)(node)
+
+
+def name(node: Node) -> str:
+    """A word that names a thing: a bus, a register map."""
+    word = text(64)(node)
+    if not _NAME.match(word):
+        raise WrongError(f"'{word}' is no name: write letters, digits, '-' and '_'")
+    return word
+
+
+def device(node: Node) -> str:
+    """The path of a device."""
+    path = text(255)(node)
+    if not path.startswith("/dev/"):
+        raise WrongError(f"'{path}' is no device: write it like /dev/serial/by-id/… or /dev/input/by-id/…")
+    return path
+
+
+def one_wire(node: Node) -> str:
+    """The id of a DS18B20."""
+    sensor = text(40)(node)
+    if not _DS18B20.match(sensor):
+        raise WrongError(f"'{sensor}' is no DS18B20: `ls /sys/bus/w1/devices` shows it as 28-0123456789ab")
+    return sensor
+
+
+def pair(node: Node) -> tuple[float, float]:
+    """Two different numbers."""
+    found = (
+        [item.value for item in node.items if isinstance(item, Scalar)] if isinstance(node, Sequence) else []
+    )
+    first, second = found if len(found) == 2 else (None, None)
+    if not (_is_number(first) and _is_number(second)):
+        raise WrongError("two numbers should stand here, like [8.4, 0.0]", "wrong-kind")
+    if first == second:
+        raise WrongError("two different numbers, please")
+    return float(first), float(second)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -262,10 +262,7 @@ configuration:
         "12:9: charts: there is no HERE/nowhere/index.yaml: name the folder that holds it [missing-file]",
         "13:7: data: HERE/station.yaml is a file; a folder is needed [bad-setting]",
         "14:8: panel: '8016' is no address with a port: write it like 127.0.0.1:8016, or off [bad-setting]",
-        (
-            "15:11: hardware: the GPIO adapter is not part of this version: "
-            "write `hardware: simulated` [bad-setting]"
-        ),
+        ("15:11: hardware: gpio needs to know what is wired to what: add a section `board` [missing-key]"),
         (
             "17:13: connectors.1.cable: 'fixde' is neither fixed nor socket "
             "— did you mean 'fixed'? [bad-setting]"
