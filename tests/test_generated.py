@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from charger.cli import run_command
+from charger.settings import load
 from charger.statechart import checks_reference
 from charger.statechart.model import ChartSet
 from charger.statechart.reader import read_set
@@ -18,6 +19,7 @@ from charger.statechart.schema import schema_text
 from charger.statechart.words import Vocabulary
 from charger.vocabulary import build
 from charger.vocabulary.reference import render
+from charger.wiring import draw
 
 ROOT = Path(__file__).parent.parent
 
@@ -27,8 +29,16 @@ def shipped_charts() -> tuple[ChartSet, Vocabulary]:
     return charts, build(charts)
 
 
+def wiring_of_the_example() -> str:
+    settings, findings, _ = load(ROOT / "stations" / "raspberry-pi.yaml", {})
+    assert settings, findings
+    assert settings.board
+    return draw(settings.board, f"{settings.id}: raspberry-pi.yaml")
+
+
 GENERATED = {
     "charts/chart.schema.json": lambda: schema_text(*shipped_charts()),
+    "docs/raspberry-pi.svg": wiring_of_the_example,
     "docs/vocabulary.md": lambda: render(build()),
     "docs/checks.md": lambda: checks_reference.render(ROOT / "tests" / "statechart" / "err"),
 }
@@ -42,7 +52,7 @@ def test_a_generated_file_is_current(name: str, request: pytest.FixtureRequest) 
     assert path.read_text(encoding="utf-8") == text, f"{name} is stale: make accept"
 
 
-PAGES = ("docs/explain.md", "docs/convert.md")
+PAGES = ("docs/explain.md", "docs/convert.md", "docs/hardware.md")
 EXAMPLE = re.compile(r"(?<=```console\n)\$ charger (?P<words>.*)\n(?P<printed>(?:.*\n)*?)(?=```)")
 
 

@@ -150,6 +150,11 @@ def _parser() -> argparse.ArgumentParser:
     _station_argument(config)
     config.set_defaults(command=station.show_config)
 
+    wiring = commands.add_parser("wiring", help="show which pin of a real board goes where")
+    _station_argument(wiring)
+    wiring.add_argument("--out", type=Path, metavar="FILE.svg", help="draw the header instead")
+    wiring.set_defaults(command=station.show_wiring)
+
     certify = commands.add_parser("certify", help="play the certification stories against a station")
     _station_argument(certify)
     certify.add_argument(
