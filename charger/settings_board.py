@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 from charger import board as plan
 from charger import settings_values as values
+from charger.functions import tags
 from charger.functions.situation import ConnectorPlan
 from charger.settings_board_rules import PILOTS, judge
 from charger.settings_reader import Reader, Section
@@ -68,6 +69,17 @@ def show(part: Any, name: str = "board") -> Iterator[tuple[str, object]]:
             yield name, part
 
 
+def _template(node: Node, kind: str) -> str:
+    """How an idTag is made of what a reader says."""
+    if isinstance(node, MappingNode):
+        raise values.WrongError(f'quote it, like "{tags.USUAL[kind]}"', "wrong-kind")
+    template = values.text(100)(node)
+    wrong = tags.wrong(template, kind)
+    if wrong:
+        raise values.WrongError(wrong)
+    return template
+
+
 def _keys(*kinds: type) -> tuple[str, ...]:
     return tuple(entry.name for kind in kinds for entry in fields(kind))
 
@@ -83,10 +95,9 @@ class _BoardReader:
         self.marks[name] = node.mark
         if isinstance(node, MappingNode):
             polar = {key.raw: key.mark for key, _ in node.items if key.raw in values.POLARITY}
-            for key, mark in polar.items():
-                if key not in known:
-                    told = values.CONTACT_POLARITY if "normally" in known else values.ACTIVE_LOW
-                    self._reader.report(mark, f"{name}: {told}")
+            told = values.CONTACT_POLARITY if "normally" in known else values.ACTIVE_LOW
+            for mark in polar.values():
+                self._reader.report(mark, f"{name}: {told}")
             node = MappingNode(node.mark, tuple(item for item in node.items if item[0].raw not in polar))
         section = self._reader.section(node, name, known, node.mark)
         self.marks |= {section.prefix + key: value.mark for key, value in section.nodes.items()}
@@ -192,15 +203,14 @@ class _BoardReader:
         )
 
     def _card_reader(self, section: Section) -> plan.ReaderPlan:
-        kind = self._need(
-            section, "type", lambda node: values.one_of(node, ("keyboard", "pn532")), "keyboard", "keyboard"
-        )
+        kinds = tuple(tags.USUAL)
+        kind = self._need(section, "type", lambda node: values.one_of(node, kinds), "keyboard", "keyboard")
         example = "/dev/input/by-id/usb-reader-event-kbd"
         return plan.ReaderPlan(
             type="pn532" if kind == "pn532" else "keyboard",
             device=self._need(section, "device", values.device, "", example),
             connector=self._reader.take(section, "connector", values.whole(1, 99), None),
-            id_tag=self._reader.take(section, "id_tag", values.text(100), "hex"),
+            id_tag=self._reader.take(section, "id_tag", lambda node: _template(node, kind), ""),
         )
 
     # -- a connector ---------------------------------------------------------------------------------------

@@ -38,6 +38,8 @@ class Section:
     prefix: str
     mark: Mark
     nodes: Mapping[str, Node]
+    broken: bool = False
+    """It is no mapping at all, which was told: nothing in it is missed as well."""
 
 
 class Reader:
@@ -74,7 +76,7 @@ class Reader:
         self.origins[name] = self.origin(node.mark)
         if not isinstance(node, MappingNode):
             self.report(node.mark, f"{name or 'a station'} is written as `key: value` pairs", "wrong-kind")
-            return Section(prefix, node.mark, {})
+            return Section(prefix, node.mark, {}, broken=True)
         nodes = {}
         for key, value in node.items:
             if key.raw in known:
@@ -113,7 +115,7 @@ class Reader:
 
     def need(self, section: Section, key: str, parse: Callable[[Node], T], default: T, example: str) -> T:
         """As `take`, of a key that must not be left out."""
-        if self.node(section, key) is None:
+        if self.node(section, key) is None and not section.broken:
             message = f"the key '{section.prefix}{key}' is missing: add for example `{key}: {example}`"
             self.report(section.mark, message, "missing-key")
         return self.take(section, key, parse, default)
