@@ -110,6 +110,9 @@ class _BoardReader:
         if node is None:
             self._reader.origins[name] = "default"
             return None
+        if isinstance(node, Scalar) and node.value is None:
+            self._reader.report(node.mark, f"{name}: no value: write one, or remove the line", "wrong-kind")
+            return None
         return read(self._section(node, name, _keys(kind)))
 
     def _need(self, section: Section, key: str, parse: Callable[[Node], T], default: T, example: str) -> T:
@@ -121,9 +124,10 @@ class _BoardReader:
     def _items(self, section: Section, key: str, known: tuple[str, ...]) -> list[Section]:
         """The sections of a list."""
         node = section.nodes.get(key)
-        if node is None:
-            return []
         name = section.prefix + key
+        if node is None:
+            self._reader.origins[name] = "default"
+            return []
         self._reader.origins[name] = self._reader.origin(node.mark)
         if not isinstance(node, SequenceNode):
             self._reader.report(node.mark, f"{name} is written as a list, each item with a '-'", "wrong-kind")

@@ -278,7 +278,7 @@ def test_a_board_is_written_as_pairs_and_lists(here):
 def test_what_must_not_be_left_out_is_missed_with_an_example(here):
     text = """\
 board:
-  emergency_stop:
+  emergency_stop: {}
   temperature: {}
   readers: [{}]
   connectors:
@@ -306,6 +306,7 @@ board:
 
 
 VALUES = {
+    "  door:": "board.door: no value: write one, or remove the line",
     "  chip: [x]": "board.chip: a text should stand here",
     "  patience: 20": "board.patience: 20 s is out of range: from 0.5 to 10 s",
     "  life: 28": "board.life: 28 is out of range: from 0 to 27",
@@ -703,5 +704,6 @@ def test_every_wire_is_shown_with_its_origin(here):
 def test_simulated_pilots_are_shown_with_their_cars(here):
     rows = {name: (value, origin) for name, value, origin in effective(right(here, STATION + FIXED + LEAST))}
     assert rows["board.connectors.1.pilot.type"] == ("simulated", "station.yaml:12")
+    assert rows["board.readers"] == ("none", "default")
     assert rows["board.connectors.1.mirror"] == ("not set", "station.yaml:11")
     assert rows["simulation.car_delay"] == ("0.2", "default")
