@@ -107,6 +107,7 @@ def open_chip(label: str) -> Any:
     class ChipFactory(LGPIOFactory):  # type: ignore[misc]
         """lgpio on exactly this chip, whatever board it is on."""
 
+        lines = chip.lines
         threads = (lgpio._notify_thread,)  # noqa: SLF001 - nothing else tells whether it lives
 
         def _get_revision(self) -> int:
@@ -202,9 +203,9 @@ class GpioLines:
     def _why(self, pin: int, text: str) -> str:
         if text == "GPIO busy":
             return f"'{self._factory.user(pin)}' has it: another program (a second charger?), or the kernel"
-        if text == "bad GPIO number":
-            return "the chip has no such line"
-        return text
+        # lgpio says of such a line that the operation is not permitted, as of some others.
+        last = getattr(self._factory, "lines", 28) - 1
+        return f"the chip has lines 0 to {last}" if pin > last else text
 
 
 class GpioInput:
