@@ -13,12 +13,12 @@ from typing import Any, Final
 
 from charger.statechart.findings import Mark
 from charger.verify.happenings import Happening
+from charger.verify.outcomes import Outcomes
 from charger.verify.walker import Walker
 from charger.verify.world import Broken
 
 REPORT_EVERY: Final = 200
 """Situations between two reports of progress."""
-START: Final = Happening("start", "station.started")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +52,14 @@ class Exploration:
         """For each that was looked at: those that may come next."""
         self.happened: list[Happening] = []
         self.breaches: dict[tuple[str, str, int], Breach] = {}
-        self.steps = 0
+        self._outcomes = Outcomes(walker)
         self._known = {self.order[0]: 0}
         self._happening_numbers: dict[Happening, int] = {}
+
+    @property
+    def steps(self) -> int:
+        """How many steps lead from the situations that were looked at."""
+        return self._outcomes.steps
 
     @property
     def complete(self) -> bool:
@@ -74,16 +79,15 @@ class Exploration:
             progress: told how many were looked at, and how many are known.
             until: stop when a promise of this rule is broken.
         """
-        walker = self.walker
         while not self.complete and len(self.order) < limit and not self._broke(until):
             here = len(self.following)
             if here % REPORT_EVERY == 0:
                 progress(here, len(self.order))
-            situation = self.order[here]
-            walker.put_into(situation)
             reached: set[int] = set()
-            for happening in list(walker.possible()) if here else [START]:
-                self._take(here, situation, happening, reached)
+            for happening, outcome, after in self._outcomes.of(self.order[here]):
+                reached.add(self._reached(after, here, happening, outcome.script))
+                if outcome.broken:
+                    self._broken(outcome.broken, here, Step(happening, outcome.script))
             reached.discard(here)
             self.following.append(array("I", sorted(reached)))
         progress(len(self.following), len(self.order))
@@ -91,30 +95,12 @@ class Exploration:
     def _broke(self, rule: str | None) -> bool:
         return any(broken == rule for broken, _, _ in self.breaches)
 
-    def _take(self, here: int, situation: bytes, happening: Happening, reached: set[int]) -> None:
-        walker, world = self.walker, self.walker.world
-        script: list[int] | None = []
-        while script is not None:
-            walker.put_into(situation)
-            world.begin(script)
-            self.steps += 1
-            try:
-                broken = walker.run(happening)
-            except Broken as fatal:
-                broken = fatal
-                reached.add(0)
-            else:
-                reached.add(self._reached(walker.situation(), here, happening))
-            if broken:
-                self._broken(broken, here, Step(happening, tuple(world.script)))
-            script = world.following()
-
-    def _reached(self, after: bytes, here: int, happening: Happening) -> int:
+    def _reached(self, after: bytes, here: int, happening: Happening, script: tuple[int, ...]) -> int:
         number = self._known.get(after)
         if number is None:
             number = self._known[after] = len(self.order)
             self.order.append(after)
-            self.came.append((here, self._number(happening), tuple(self.walker.world.script)))
+            self.came.append((here, self._number(happening), script))
         return number
 
     def _broken(self, broken: Broken, here: int, last: Step) -> None:
@@ -161,7 +147,7 @@ class Exploration:
         self.came = [(before, happening, tuple(script)) for before, happening, script in data["came"]]
         self.following = [array("I", numbers) for numbers in data["following"]]
         self.happened = [_happening(one) for one in data["happened"]]
-        self.steps = data["steps"]
+        self._outcomes.steps = data["steps"]
         self._known = {situation: number for number, situation in enumerate(self.order)}
         self._happening_numbers = {happening: number for number, happening in enumerate(self.happened)}
         for rule, text, mark, way in data["breaches"]:

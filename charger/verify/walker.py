@@ -315,9 +315,14 @@ class Walker(Ensemble):
         return self._leaf_names[position][code]
 
     @property
+    def facts_at(self) -> tuple[int, int]:
+        """Where in a situation the facts begin, and what is not a fact goes on."""
+        return len(self._instances), len(self._instances) + len(self.world.names)
+
+    @property
     def debts_at(self) -> int:
         """Where in a situation the answers owed are."""
-        return len(self._instances) + len(self.world.names) + len(self._statuses)
+        return self.facts_at[1] + len(self._statuses)
 
     def debt_bit(self, call: str, number: int) -> int:
         """Which bit of them is that of a call."""
@@ -487,9 +492,10 @@ class Walker(Ensemble):
         if self._debts and any(effect.fact == DEBTS for effect in effects):
             return False
         before = self.world.values
+        self.world.set_to.clear()
         self.world.apply(effects, happening.connector, dict(happening.fields))
-        values, self.world.values = self.world.values, before
-        return values == before
+        after, self.world.values = self.world.values, before
+        return all(after[place] == self.world.look(place) for place in sorted(self.world.set_to))
 
     def _is_idle(self, instance: Instance, key: str, *, answers: bool) -> bool:
         """Whether all that it can do with that trigger is to answer, or nothing."""
@@ -555,13 +561,8 @@ class Walker(Ensemble):
                                 active[leaf].append(key)
             self._timers_in.append(active)
 
-    def possible(self) -> Iterator[Happening]:
-        """What may happen in the situation at hand, and is not like nothing at all."""
-        for happening in self._may_happen():
-            if not self.changes_nothing(happening):
-                yield happening
-
-    def _may_happen(self) -> Iterator[Happening]:
+    def may_happen(self) -> Iterator[Happening]:
+        """What may happen in the situation at hand, were it like nothing at all."""
         if not self.resting:
             yield NEXT
             return

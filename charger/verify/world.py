@@ -70,6 +70,10 @@ class World:
         self.script: list[int] = []
         self._options: list[int] = []
         self._position = 0
+        self.looked: dict[int, None] = {}
+        """The places in `values` that were looked at, in order."""
+        self.set_to: set[int] = set()
+        """Those that this step has set, looked at or not."""
         self.told: list[tuple[str, int, Any]] = []
         """What the oracle was asked in this step, about which connector, and what it said."""
         self.replies: list[str] = []
@@ -108,6 +112,7 @@ class World:
         """Run a step with these answers first."""
         self.script = script
         self._options = []
+        self.set_to.clear()
         self._position = 0
         self._free.clear()
         self._turns.clear()
@@ -140,9 +145,14 @@ class World:
 
     # -- facts -------------------------------------------------------------------------------------------
 
+    def look(self, position: int) -> int:
+        """What is known of a fact; and keep that somebody wanted to know."""
+        self.looked[position] = None
+        return self.values[position]
+
     def ask(self, position: int) -> bool:
         """A fact."""
-        value = self.values[position]
+        value = self.look(position)
         if value == UNKNOWN:
             options = [value for value in (0, 1) if self._lawful(position, value)]
             value = options[self.choose(2)] if len(options) == 2 else options[0]
@@ -154,7 +164,7 @@ class World:
     def _lawful(self, position: int, value: int) -> bool:
         for clause in self._laws[position]:
             if not any(
-                (value if place == position else self.values[place]) in (wanted, UNKNOWN)
+                (value if place == position else self.look(place)) in (wanted, UNKNOWN)
                 for place, wanted in clause
             ):
                 return False
@@ -214,10 +224,15 @@ class World:
                     del self._free[key]
             for position, condition in reach.places:
                 held = 1 if condition is None else before[condition] if condition >= 0 else UNKNOWN
+                if condition is not None and condition >= 0:
+                    self.looked[condition] = None
                 if held == 0:
                     continue
-                old = after[position]
-                after[position] = reach.value if (sure and held == 1) or reach.value == old else UNKNOWN
+                self.set_to.add(position)
+                if sure and held == 1:
+                    after[position] = reach.value
+                else:
+                    after[position] = reach.value if self.look(position) == reach.value else UNKNOWN
 
     def _reach(self, effect: Effect, number: int | None) -> _Reach:
         places: list[tuple[int, int | None]] = []
