@@ -116,7 +116,8 @@ class Outcomes:
                 tuple(world.script), broken, head, kept, int.from_bytes(facts, "big") & ~kept, tail
             )
             found.setdefault((outcome[2:], broken and (broken.rule, broken.mark)), outcome)
-            script = world.following()
+            endless = broken is not None and broken.rule == "endless-step"
+            script = None if endless else world.following()  # it would not end with most other answers, too
         self.worked_out += steps
         end = _End(steps, tuple(found.values()))
         self._graft(situation, root, end)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from charger.statechart import model, timing
 from charger.statechart.effects import DEBTS
@@ -19,13 +19,6 @@ from charger.statechart.words import ActionWord, AnswerWord, FactWord, Vocabular
 from charger.verify.abstraction import WHICH, Abstraction, Atom
 from charger.verify.happenings import ELSEWHERE, NEXT, Happening, Surroundings
 from charger.verify.world import NO_MOMENT, Broken, Fields, World, field_domain
-
-RESTING: Final = 128
-"""Added to the place of an instance that was interrupted while all came to rest."""
-
-
-class _Interrupted(Exception):
-    """The step goes on later, with the instance that is settling."""
 
 
 class _Standing(dict[str, Any]):
@@ -89,8 +82,6 @@ class Walker(Ensemble):
         )
         self._signals: list[Event] = []
         self._signal_codes: dict[tuple[str, int | None, tuple[tuple[str, Any], ...]], int] = {}
-        self._settling = self._resume = self._to_offer = 0
-        self._in_rest = False
         self._open_asks: list[tuple[int, str]] = []
         self._asked_now: list[tuple[int, str]] = []
         self._positions = {id(instance): position for position, instance in enumerate(self._instances)}
@@ -177,7 +168,6 @@ class Walker(Ensemble):
                 *self.world.values,
                 *[self._status_codes[status] for status in self._statuses.values()],
                 debts,
-                self._settling,
                 *divmod(asks, 256),
                 *divmod(asking, 256),
                 *[self._signal_code(event) for event in self._waiting],
@@ -204,14 +194,14 @@ class Walker(Ensemble):
             status = self._status_words[situation[end + offset]]
             self._statuses[number] = self._reported[number] = status
         end += len(self._statuses)
-        debts, self._settling, *asks = situation[end : end + 6]
+        debts, *asks = situation[end : end + 5]
         self._debts = {owed: "owed" for bit, owed in enumerate(self._owed) if debts >> bit & 1}
         self._awaited = {}
         self._open_asks = self._asks_in(asks[0] * 256 + asks[1])
         self._asked_now = self._asks_in(asks[2] * 256 + asks[3])
         self._asking.clear()
         self._waiting.clear()
-        self._waiting.extend(self._signals[code] for code in situation[end + 6 :])
+        self._waiting.extend(self._signals[code] for code in situation[end + 5 :])
 
     def _asks_in(self, bits: int) -> list[tuple[int, str]]:
         return [ask for bit, ask in enumerate(self._ask_names) if bits >> bit & 1] if bits else []
@@ -219,7 +209,7 @@ class Walker(Ensemble):
     @property
     def resting(self) -> bool:
         """No signal waits to be heard."""
-        return not self._waiting and not self._settling
+        return not self._waiting
 
     def _reopen(self) -> None:
         """Questions that were under way before this step stay so, unless their state is left."""
@@ -234,7 +224,7 @@ class Walker(Ensemble):
             self._next_token += 1
 
     def run(self, happening: Happening) -> Broken | None:
-        """Let it happen, and come to rest, or to a place from where the step goes on as `NEXT`.
+        """Let it happen, and come to rest; a signal that waits then is heard in a step of its own, `NEXT`.
 
         Returns:
             a promise that is broken, though the station goes on.
@@ -245,19 +235,14 @@ class Walker(Ensemble):
         self._reopen()
         before = dict(self._statuses)
         asked = [instance.leaf for instance in self._instances] if happening.kind == "call" else []
-        self._resume = self._to_offer = 0
-        self._in_rest = False
-        settling, self._settling = self._settling, 0
         try:
-            self._run(happening, settling)
+            self._run(happening)
         except BrokenPromiseError as error:
             raise Broken(error.rule, error.text, error.mark) from error
-        except _Interrupted:
-            pass
         unanswered = self._wrong_reply(happening, asked) if happening.kind == "call" else None
         return self._wrong_status(before) or unanswered
 
-    def _run(self, happening: Happening, settling: int) -> None:
+    def _run(self, happening: Happening) -> None:
         event = self._event_of(happening)
         if happening.kind == "start":
             self.start(event)
@@ -266,11 +251,7 @@ class Walker(Ensemble):
             self.step(event)
             return
         self._begin(event)
-        if settling:
-            place = settling % RESTING
-            self._settle(self._instances[place - 1])
-            self._resume = place if settling > RESTING else 0
-        elif happening.kind == "next":
+        if happening.kind == "next":
             self._hear(self._waiting.popleft())
         else:
             self.world.apply(self._around.effects(happening), happening.connector, dict(happening.fields))
@@ -364,43 +345,7 @@ class Walker(Ensemble):
                 for instance, key in listeners
                 if instance.number == event.connector or instance.chart.name not in self._in_both
             ]
-        self._to_offer = len(listeners)
         return listeners
-
-    def _offer(self, instance: Instance, key: str) -> bool:
-        self._to_offer -= 1
-        return super()._offer(instance, key)
-
-    def _settle(self, instance: Instance) -> bool:
-        """As the ensemble does; when much was asked already, the rest is a step of its own."""
-        moved = False
-        instance.scene.event = self._event
-        while instance.rested != self._changes and instance.leaf in instance.machine.restless:
-            if self.world.asked_much and not self._to_offer:
-                place = self._positions[id(instance)] + 1
-                self._settling = place + RESTING if self._in_rest else place
-                raise _Interrupted
-            move = instance.machine.step(instance.leaf, "always", instance.ask)
-            if move is None:
-                instance.rested = self._changes
-            else:
-                self._take(instance, move)
-                moved = True
-        return moved
-
-    def _rest(self) -> None:
-        """As the ensemble does; a round that was interrupted goes on behind the instance that settled."""
-        self._in_rest = True
-        instances = self._instances[self._resume :] if self._resume else self._instances
-        moved = True
-        while moved:
-            moved = bool(self._resume)
-            self._resume = 0
-            for instance in instances:
-                if instance.rested != self._changes and instance.leaf in instance.machine.restless:
-                    moved = self._settle(instance) or moved
-            instances = self._instances
-        self._in_rest = False
 
     def _finish(self) -> list[Moved]:
         """Come to rest; signals that wait are heard in steps of their own."""

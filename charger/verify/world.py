@@ -19,8 +19,6 @@ from charger.statechart.words import Vocabulary
 from charger.verify.abstraction import NOWHERE, OTHER, Abstraction, Atom
 
 UNKNOWN = 2
-MOST_QUESTIONS = 6
-"""That a step asks of the oracle before it is divided."""
 NO_MOMENT = Moment()
 
 
@@ -128,11 +126,6 @@ class World:
         if position == len(self.script):
             self.script.append(0)
         return self.script[position]
-
-    @property
-    def asked_much(self) -> bool:
-        """More questions in one step would have too many answers together."""
-        return self._position >= MOST_QUESTIONS
 
     def following(self) -> list[int] | None:
         """The next script to run this step with; None when it has been run with all."""
