@@ -7,7 +7,7 @@ are judged at the end, on that graph (`charger.verify.judge`). A walk that was s
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,17 +49,13 @@ class Exploration:
         self.came: list[tuple[int, int, tuple[int, ...]]] = [(0, 0, ())]
         """For each: from which it was reached first, by which happening, with which answers."""
         self.following: list[array[int]] = []
-        """For each that was looked at: those that may come next."""
+        """For each that was looked at: those that may come next, perhaps itself."""
         self.happened: list[Happening] = []
         self.breaches: dict[tuple[str, str, int], Breach] = {}
+        self.steps = 0
         self._outcomes = Outcomes(walker)
         self._known = {self.order[0]: 0}
         self._happening_numbers: dict[Happening, int] = {}
-
-    @property
-    def steps(self) -> int:
-        """How many steps lead from the situations that were looked at."""
-        return self._outcomes.steps
 
     @property
     def complete(self) -> bool:
@@ -85,10 +81,10 @@ class Exploration:
                 progress(here, len(self.order))
             reached: set[int] = set()
             for happening, outcome, after in self._outcomes.of(self.order[here]):
+                self.steps += outcome.steps
                 reached.add(self._reached(after, here, happening, outcome.script))
                 if outcome.broken:
                     self._broken(outcome.broken, here, Step(happening, outcome.script))
-            reached.discard(here)
             self.following.append(array("I", sorted(reached)))
         progress(len(self.following), len(self.order))
 
@@ -123,6 +119,11 @@ class Exploration:
             way.append(Step(self.happened[happening], script))
         return tuple(reversed(way))
 
+    def ahead(self, situation: int) -> Iterator[tuple[Happening, int]]:
+        """What may happen in a situation that was looked at, and where each outcome leads."""
+        for happening, _, after in self._outcomes.of(self.order[situation]):
+            yield happening, self._known[after]
+
     # -- going on later ----------------------------------------------------------------------------------
 
     def as_data(self) -> dict[str, Any]:
@@ -147,7 +148,7 @@ class Exploration:
         self.came = [(before, happening, tuple(script)) for before, happening, script in data["came"]]
         self.following = [array("I", numbers) for numbers in data["following"]]
         self.happened = [_happening(one) for one in data["happened"]]
-        self._outcomes.steps = data["steps"]
+        self.steps = data["steps"]
         self._known = {situation: number for number, situation in enumerate(self.order)}
         self._happening_numbers = {happening: number for number, happening in enumerate(self.happened)}
         for rule, text, mark, way in data["breaches"]:

@@ -20,11 +20,13 @@ START: Final = Happening("start", "station.started")
 
 
 class Outcome(NamedTuple):
-    """What one sequence of the oracle's answers brings about."""
+    """What a sequence of the oracle's answers brings about."""
 
     script: tuple[int, ...]
     broken: Broken | None
     """A promise that is broken in this step."""
+    steps: int
+    """As many sequences bring it about; the script is the first of them."""
     head: bytes
     """Of the situation afterwards: what stands before the facts."""
     kept: int
@@ -40,16 +42,10 @@ class _Look:
     """A fact that was looked at, and what follows each value (None: not seen yet)."""
 
     fact: int
-    branches: list[_Look | _End | None] = field(default_factory=lambda: [None, None, None])
+    branches: list[_Tree | None] = field(default_factory=lambda: [None, None, None])
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    steps: int
-    outcomes: tuple[Outcome, ...]
-
-
-_Tree: TypeAlias = _Look | _End
+_Tree: TypeAlias = _Look | tuple[Outcome, ...]
 
 
 class Outcomes:
@@ -60,10 +56,8 @@ class Outcomes:
         self._start, self._end = walker.facts_at
         self._blank = walker.blank()
         self._trees: dict[tuple[bytes, bytes], list[tuple[Happening, list[_Tree | None]]]] = {}
-        self.steps = 0
-        """How many steps lead from the situations that were looked at."""
         self.worked_out = 0
-        """How many of them had to be made."""
+        """How many steps had to be made."""
 
     def of(self, situation: bytes) -> Iterator[tuple[Happening, Outcome, bytes]]:
         """All that may happen, what may come of it, and the situation afterwards."""
@@ -73,9 +67,7 @@ class Outcomes:
             node = root[0]
             while isinstance(node, _Look):
                 node = node.branches[facts[node.fact]]
-            end = node or self._work_out(situation, happening, root)
-            self.steps += end.steps
-            for outcome in end.outcomes:
+            for outcome in self._work_out(situation, happening, root) if node is None else node:
                 after = (number & outcome.kept | outcome.facts).to_bytes(many, "big")
                 yield happening, outcome, outcome.head + after + outcome.tail
 
@@ -92,18 +84,18 @@ class Outcomes:
             trees = self._trees[head, tail] = [(happening, [None]) for happening in happenings]
         return trees
 
-    def _work_out(self, situation: bytes, happening: Happening, root: list[_Tree | None]) -> _End:
+    def _work_out(
+        self, situation: bytes, happening: Happening, root: list[_Tree | None]
+    ) -> tuple[Outcome, ...]:
         """Let it happen with all answers of the oracle."""
         walker, world = self._walker, self._walker.world
         walker.put_into(situation)
         world.looked.clear()
         found: dict[Any, Outcome] = {}
-        steps = 0
         script: list[int] | None = None if walker.changes_nothing(happening) else []
         while script is not None:
             walker.put_into(situation)
             world.begin(script)
-            steps += 1
             kept = 0
             try:
                 broken = walker.run(happening)
@@ -112,16 +104,16 @@ class Outcomes:
             else:
                 after, kept = walker.situation(), self._kept()
             head, facts, tail = self._parts(after)
-            outcome = Outcome(
-                tuple(world.script), broken, head, kept, int.from_bytes(facts, "big") & ~kept, tail
-            )
-            found.setdefault((outcome[2:], broken and (broken.rule, broken.mark)), outcome)
+            told = (head, kept, int.from_bytes(facts, "big") & ~kept, tail)
+            key = (told, broken and (broken.rule, broken.mark))
+            first = found.get(key) or Outcome(tuple(world.script), broken, 0, *told)
+            found[key] = first._replace(steps=first.steps + 1)
+            self.worked_out += 1
             endless = broken is not None and broken.rule == "endless-step"
-            script = None if endless else world.following()  # it would not end with most other answers, too
-        self.worked_out += steps
-        end = _End(steps, tuple(found.values()))
-        self._graft(situation, root, end)
-        return end
+            script = None if endless else world.following()  # nor would it end with most other answers
+        outcomes = tuple(found.values())
+        self._graft(situation, root, outcomes)
+        return outcomes
 
     def _kept(self) -> int:
         """The bits of the facts that were neither looked at nor set."""
@@ -129,7 +121,7 @@ class Outcomes:
         touched = world.looked.keys() | world.set_to
         return int.from_bytes(bytes(0 if n in touched else 255 for n in range(len(world.values))), "big")
 
-    def _graft(self, situation: bytes, root: list[_Tree | None], end: _End) -> None:
+    def _graft(self, situation: bytes, root: list[_Tree | None], end: tuple[Outcome, ...]) -> None:
         holder, slot = root, 0
         for fact in self._walker.world.looked:
             node = holder[slot]
