@@ -1,24 +1,19 @@
-"""The real ensemble, walked: put into a situation, given an event, and looked at where it comes to rest.
-
-A situation is the leaf of every instance, what is known of the facts, the statuses, the answers owed and the
-questions under way. Timers are not in it: one may run out whenever its state is active.
-"""
+"""The charts of a view, walked: something happens in a situation, and where it comes to rest is looked at."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 from charger.statechart import model, timing
 from charger.statechart.effects import DEBTS
-from charger.statechart.ensemble import BrokenPromiseError, Ensemble, Instance, Moved
+from charger.statechart.ensemble import BrokenPromiseError, Instance, Moved
 from charger.statechart.event import Event
-from charger.statechart.findings import Mark
-from charger.statechart.words import ActionWord, AnswerWord, FactWord, Vocabulary
-from charger.verify.abstraction import WHICH, Abstraction, Atom
-from charger.verify.happenings import ELSEWHERE, NEXT, Happening, Surroundings
-from charger.verify.world import NO_MOMENT, Broken, Fields, World, field_domain
+from charger.statechart.words import Vocabulary
+from charger.verify.abstraction import Abstraction
+from charger.verify.happenings import ELSEWHERE, NEXT, Happening
+from charger.verify.situations import Situated
+from charger.verify.world import NO_MOMENT, Broken, Fields, field_domain
 
 
 class _Standing(dict[str, Any]):
@@ -28,8 +23,8 @@ class _Standing(dict[str, Any]):
         pass
 
 
-class Walker(Ensemble):
-    """All instances of a view, and one connector of them if there are any."""
+class Walker(Situated):
+    """What is put into a situation goes on from there."""
 
     def __init__(
         self,
@@ -38,190 +33,33 @@ class Walker(Ensemble):
         vocabulary: Vocabulary,
         allowed: Callable[[str, str], bool],
     ) -> None:
-        view = abstraction.view
-        self.view = view
-        self.numbers = ([0] if view.station else []) + ([1] if view.connector else [])
-        self.world = World(abstraction, vocabulary, [0, *([1] if view.connector else [])])
-        self._words = vocabulary
+        super().__init__(original, abstraction, vocabulary)
         self._allowed = allowed
-        heard = {t.trigger for chart in abstraction.charts.charts.values() for t in chart.transitions()}
-        if "ocpp.*" in heard:
-            heard |= set(vocabulary.calls())
-        self._around = Surroundings(original, abstraction, vocabulary, heard)
-        self._original = original
         self._in_both = {name for name, chart in original.charts.items() if len(chart.scopes) == 2}
         self._domains: dict[str, dict[str, tuple[Any, ...]]] = {}
-        super().__init__(
-            abstraction.charts, self._abstract_words(abstraction), int(view.connector), self.world
-        )
-        self.world.changes = lambda: self._changes
-        self.world.forget_debts = self.forget_debts
         self._timers = _Standing()
         self._timers_in: list[dict[str, list[str]]] = []
         self._set_timers()
-        self._codes = [
-            {leaf: position for position, leaf in enumerate(("", *instance.chart.leaves))}
-            for instance in self._instances
-        ]
-        self._leaf_names = [("", *instance.chart.leaves) for instance in self._instances]
-        self._status_words = ("", *dict.fromkeys(s for words in vocabulary.statuses.values() for s in words))
-        self._status_codes = {word: code for code, word in enumerate(self._status_words)}
-        self._ask_names = [
-            (position, name)
-            for position, instance in enumerate(self._instances)
-            for name in dict.fromkeys(u.name for u in model.uses(instance.chart) if self._is_correlated(u))
-        ]
-        self._ask_bits = {ask: bit for bit, ask in enumerate(self._ask_names)}
-        self._owed = sorted(
-            {
-                (t.trigger, instance.number)
-                for instance in self._instances
-                for t in instance.chart.transitions()
-                if t.reply and t.reply.kind == "later"
-            }
-        )
-        self._signals: list[Event] = []
-        self._signal_codes: dict[tuple[str, int | None, tuple[tuple[str, Any], ...]], int] = {}
-        self._open_asks: list[tuple[int, str]] = []
-        self._asked_now: list[tuple[int, str]] = []
-        self._positions = {id(instance): position for position, instance in enumerate(self._instances)}
         self._idle: dict[tuple[int, str, str, bool], bool] = {}
         self._listening: dict[Happening, tuple[tuple[Instance, str], ...]] = {}
         self._timer_happenings = {key: Happening("timer", key) for key in self._timers}
         self.happenings = _told_apart(list(self._around.everything()), self._likeness)
 
-    def _is_correlated(self, use: model.Use) -> bool:
-        return not use.raises and self._words.actions[use.name].correlated
-
-    # -- words -------------------------------------------------------------------------------------------
-
-    def _abstract_words(self, abstraction: Abstraction) -> Vocabulary:
-        world, words = self.world, self._words
-        facts = {name: self._fact(name) for name in abstraction.tracked}
-        for text, atom in abstraction.atoms.items():
-            facts[f"?{text}"] = FactWord(f"?{text}", "", _reads(world, atom))
-        several = self.view.connector
-        facts[WHICH] = FactWord(
-            WHICH, "", lambda _world, _here, _event: 1 + world.choose(2) if several else 1
-        )
-        here = {
-            name: any(self._around.answered_here(name, scope) for scope in ("station", "connector"))
-            for name in words.calls()
-        }
-        events = {
-            name: replace(word, report=None, replies=word.replies if here.get(name) else None)
-            for name, word in words.events.items()
-        }
-        actions = {name: self._action(word) for name, word in words.actions.items()}
-        answers = {
-            name: AnswerWord(name, "", lambda *_given, **_arguments: {}, word.calls)
-            for name, word in words.answers.items()
-        }
-        return Vocabulary(events, facts, actions, answers, read_key=lambda _world, _name: 1)
-
-    def _fact(self, name: str) -> FactWord:
-        index, world = self.world.index, self.world
-        positions = {number: index[name, number] for number in (0, 1) if (name, number) in index}
-        if len(positions) == 1:
-            (only,) = positions.values()
-            return FactWord(name, "", lambda _world, _here, _event: world.ask(only))
-        return FactWord(name, "", lambda _world, here, _event: world.ask(positions[here]))
-
-    def _action(self, word: ActionWord) -> ActionWord:
-        world, effects, name = self.world, self._around.effects_of_action(word.name), word.name
-
-        def perform(_world: Any, here: int, _event: Event, **arguments: Any) -> None:
-            if "token" in arguments:
-                world.asked[arguments["token"]] = name
-            world.apply(effects, here, arguments)
-
-        return replace(word, perform=perform)
-
-    # -- situations --------------------------------------------------------------------------------------
-
-    def blank(self) -> bytes:
-        """Before the start: nothing is known but what the view takes for granted."""
-        self.world.values = [
-            int(self.view.given[name]) if name in self.view.given else 2 for name, _ in self.world.names
-        ]
+    def _set_timers(self) -> None:
         for instance in self._instances:
-            instance.leaf = self.leaves[instance.chart.name][instance.number] = ""
-        for number in self._statuses:
-            self._statuses[number] = self._reported[number] = ""
-        self._debts.clear()
-        self._awaited.clear()
-        return self.situation()
+            active: dict[str, list[str]] = {}
+            for leaf in instance.chart.leaves:
+                for state in instance.chart.lineage(leaf):
+                    for t in state.transitions:
+                        if t.delay is not None:
+                            key = f"{instance.chart.name}/{instance.number}/{t.key}"
+                            running = timing.Running(t.kind, t.delay, 0.0)
+                            self._timers[key] = (instance, state, running)
+                            if key not in active.setdefault(leaf, []):
+                                active[leaf].append(key)
+            self._timers_in.append(active)
 
-    def situation(self) -> bytes:
-        """The situation: at rest, or with signals that still wait to be heard."""
-        debts = sum(1 << bit for bit, owed in enumerate(self._owed) if owed in self._debts)
-        asks = 0
-        for token, (instance, visit) in self._awaited.items():
-            if instance.visit == visit:
-                asks |= 1 << self._ask_bits[self._positions[id(instance)], self.world.asked[token]]
-        asking = 0
-        for token, instance in self._asking:
-            asking |= 1 << self._ask_bits[self._positions[id(instance)], self.world.asked[token]]
-        return bytes(
-            [
-                *[code[one.leaf] for code, one in zip(self._codes, self._instances, strict=True)],
-                *self.world.values,
-                *[self._status_codes[status] for status in self._statuses.values()],
-                debts,
-                *divmod(asks, 256),
-                *divmod(asking, 256),
-                *[self._signal_code(event) for event in self._waiting],
-            ]
-        )
-
-    def _signal_code(self, event: Event) -> int:
-        told = tuple((n, v) for n, v in event.fields.items() if n in self.world.abstraction.fields)
-        signal = (event.name, event.connector, told)
-        code = self._signal_codes.get(signal)
-        if code is None:
-            code = self._signal_codes[signal] = len(self._signals)
-            self._signals.append(Event(event.name, event.connector, dict(told), moment=NO_MOMENT))
-        return code
-
-    def put_into(self, situation: bytes) -> None:
-        """Put everything back."""
-        position = len(self._instances)
-        for code, names, instance in zip(situation, self._leaf_names, self._instances, strict=False):
-            instance.leaf = self.leaves[instance.chart.name][instance.number] = names[code]
-        end = position + len(self.world.values)
-        self.world.values = list(situation[position:end])
-        for offset, number in enumerate(self._statuses):
-            status = self._status_words[situation[end + offset]]
-            self._statuses[number] = self._reported[number] = status
-        end += len(self._statuses)
-        debts, *asks = situation[end : end + 5]
-        self._debts = {owed: "owed" for bit, owed in enumerate(self._owed) if debts >> bit & 1}
-        self._awaited = {}
-        self._open_asks = self._asks_in(asks[0] * 256 + asks[1])
-        self._asked_now = self._asks_in(asks[2] * 256 + asks[3])
-        self._asking.clear()
-        self._waiting.clear()
-        self._waiting.extend(self._signals[code] for code in situation[end + 5 :])
-
-    def _asks_in(self, bits: int) -> list[tuple[int, str]]:
-        return [ask for bit, ask in enumerate(self._ask_names) if bits >> bit & 1] if bits else []
-
-    @property
-    def resting(self) -> bool:
-        """No signal waits to be heard."""
-        return not self._waiting
-
-    def _reopen(self) -> None:
-        """Questions that were under way before this step stay so, unless their state is left."""
-        for position, action in self._open_asks:
-            instance = self._instances[position]
-            self.world.asked[self._next_token] = action
-            self._awaited[self._next_token] = (instance, instance.visit)
-            self._next_token += 1
-        for position, action in self._asked_now:
-            self.world.asked[self._next_token] = action
-            self._asking.append((self._next_token, self._instances[position]))
-            self._next_token += 1
+    # -- one step ------------------------------------------------------------------------------------------
 
     def run(self, happening: Happening) -> Broken | None:
         """Let it happen, and come to rest; a signal that waits then is heard in a step of its own, `NEXT`.
@@ -280,59 +118,17 @@ class Walker(Ensemble):
             case _:
                 return Event(happening.name, happening.connector, dict(happening.fields), moment=NO_MOMENT)
 
-    # -- what others look at -------------------------------------------------------------------------------
-
-    def places(self) -> Iterator[tuple[model.Chart, int, int]]:
-        """Every instance: its chart as it was written, its number, and where its leaf is in a situation."""
-        for position, instance in enumerate(self._instances):
-            yield self._original.charts[instance.chart.name], instance.number, position
-
-    def leaf_code(self, position: int, leaf: str) -> int:
-        """How a situation writes a leaf."""
-        return self._codes[position][leaf]
-
-    def leaf_name(self, position: int, code: int) -> str:
-        """The leaf that a situation writes so."""
-        return self._leaf_names[position][code]
-
-    @property
-    def facts_at(self) -> tuple[int, int]:
-        """Where in a situation the facts begin, and what is not a fact goes on."""
-        return len(self._instances), len(self._instances) + len(self.world.names)
-
-    @property
-    def debts_at(self) -> int:
-        """Where in a situation the answers owed are."""
-        return self.facts_at[1] + len(self._statuses)
-
-    def debt_bit(self, call: str, number: int) -> int:
-        """Which bit of them is that of a call."""
-        return self._owed.index((call, number))
-
-    def fact_positions(self, fact: str) -> list[int]:
-        """Where in a situation a fact is, for each connector."""
-        return [len(self._instances) + place for (name, _), place in self.world.index.items() if name == fact]
-
-    def mark_of(self, fact: str) -> Mark:
-        """Where an action stands that effects the fact true."""
-        return next(
-            use.mark
-            for chart in self._original.charts.values()
-            for use in model.uses(chart)
-            if not use.raises
-            and any(e.kind == "true" and e.concerns(fact) for e in self._around.effects_of_action(use.name))
-        )
-
-    def signals(self) -> list[Any]:
-        """The signals that situations speak of, in the order of their codes."""
-        return [[event.name, event.connector, list(event.fields.items())] for event in self._signals]
-
-    def know_signals(self, signals: list[Any]) -> None:
-        """Give signals the codes that they had in an earlier walk."""
-        for name, connector, told in signals:
-            fields = tuple((field, value) for field, value in told)
-            self._signal_codes[name, connector, fields] = len(self._signals)
-            self._signals.append(Event(name, connector, dict(fields), moment=NO_MOMENT))
+    def _reopen(self) -> None:
+        """Questions that were under way before this step stay so, unless their state is left."""
+        for position, action in self._open_asks:
+            instance = self._instances[position]
+            self.world.asked[self._next_token] = action
+            self._awaited[self._next_token] = (instance, instance.visit)
+            self._next_token += 1
+        for position, action in self._asked_now:
+            self.world.asked[self._next_token] = action
+            self._asking.append((self._next_token, self._instances[position]))
+            self._next_token += 1
 
     # -- what the step does otherwise than in the field ------------------------------------------------------
 
@@ -396,7 +192,7 @@ class Walker(Ensemble):
 
     def _wrong_status(self, before: Mapping[int, str]) -> Broken | None:
         for number, status in self._statuses.items():
-            if number and not self._allowed(before[number], status):
+            if not self._allowed(before[number], status):
                 for instance in self._instances:
                     for state in instance.chart.lineage(instance.leaf):
                         if instance.number == number and state.status == status:
@@ -419,7 +215,7 @@ class Walker(Ensemble):
     # -- what may happen -------------------------------------------------------------------------------------
 
     def changes_nothing(self, happening: Happening) -> bool:
-        """Whether it is like any moment: nobody hears it, no fact changes."""
+        """Whether it is like any moment in the situation at hand: nobody hears it, no fact changes."""
         if happening.kind in ("start", "next", "answer") or happening.name == ELSEWHERE:
             return False
         listeners = self._listening.get(happening)
@@ -492,23 +288,9 @@ class Walker(Ensemble):
         number = happening.connector if self.view.station and effects else None
         return (happening.kind == "call", tuple(listeners), tuple(effects), number)
 
-    def _set_timers(self) -> None:
-        for instance in self._instances:
-            active: dict[str, list[str]] = {}
-            for leaf in instance.chart.leaves:
-                for state in instance.chart.lineage(leaf):
-                    for t in state.transitions:
-                        if t.delay is not None:
-                            key = f"{instance.chart.name}/{instance.number}/{t.key}"
-                            running = timing.Running(t.kind, t.delay, 0.0)
-                            self._timers[key] = (instance, state, running)
-                            if key not in active.setdefault(leaf, []):
-                                active[leaf].append(key)
-            self._timers_in.append(active)
-
     def may_happen(self) -> Iterator[Happening]:
-        """What may happen in the situation at hand, were it like nothing at all."""
-        if not self.resting:
+        """What may happen in the situation at hand, even if it changes nothing."""
+        if self._waiting:
             yield NEXT
             return
         yield from self.happenings
@@ -518,10 +300,6 @@ class Walker(Ensemble):
         for ask in self._open_asks:
             for answer in self._words.actions[ask[1]].answers:
                 yield Happening("answer", answer, asker=ask)
-
-
-def _reads(world: World, atom: Atom) -> Callable[[Any, int, Event], bool]:
-    return lambda _world, here, _event: world.ask_atom(atom, here)
 
 
 def _told_apart(happenings: list[Happening], likeness: Callable[[Happening], object]) -> list[Happening]:
