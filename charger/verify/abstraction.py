@@ -8,7 +8,7 @@ What is written anew admits every run of the real charts, and perhaps some more.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -79,9 +79,11 @@ class Abstraction:
     """Field of an event → the values that guards compare it with."""
 
 
-def abstract(chart_set: model.ChartSet, vocabulary: Vocabulary, view: View) -> Abstraction:
-    """Write the charts of a view anew."""
-    return _Writer(chart_set, vocabulary, view).write()
+def abstract(
+    chart_set: model.ChartSet, vocabulary: Vocabulary, view: View, *, follow: Iterable[str] = ()
+) -> Abstraction:
+    """Write the charts of a view anew; `follow` these facts, too, though no guard asks for them."""
+    return _Writer(chart_set, vocabulary, view).write(follow)
 
 
 class _Writer:
@@ -94,7 +96,7 @@ class _Writer:
         self._tracked: dict[str, None] = {}
         self._fields: dict[str, dict[Any, None]] = {}
 
-    def write(self) -> Abstraction:
+    def write(self, follow: Iterable[str]) -> Abstraction:
         charts = {
             name: self._chart(self._set.charts[name])
             for name in self._set.charts
@@ -103,6 +105,7 @@ class _Writer:
         guards = {name: self._expression(guard, None) for name, guard in self._set.guards.items()}
         invariants = tuple(self._invariants(self._set.invariants, None))
         written = replace(self._set, charts=charts, guards=guards, invariants=invariants)
+        self._tracked |= dict.fromkeys(follow)
         fields = {name: tuple(values) for name, values in self._fields.items()}
         return Abstraction(self._view, written, self._atoms, tuple(self._tracked), fields)
 

@@ -119,10 +119,10 @@ class Exploration:
             way.append(Step(self.happened[happening], script))
         return tuple(reversed(way))
 
-    def ahead(self, situation: int) -> Iterator[tuple[Happening, int]]:
-        """What may happen in a situation that was looked at, and where each outcome leads."""
-        for happening, _, after in self._outcomes.of(self.order[situation]):
-            yield happening, self._known[after]
+    def ahead(self, situation: int) -> Iterator[tuple[Happening, tuple[int, ...], int]]:
+        """What may happen in a situation that was looked at, with which answers, and where that leads."""
+        for happening, outcome, after in self._outcomes.of(self.order[situation]):
+            yield happening, outcome.script, self._known[after]
 
     # -- going on later ----------------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 A graph that is finite ends in knots that nobody leaves any more. There is a way from everywhere to a goal
 just if every such knot has it. Strangers are believed to help: what is found wanting here is wanting for
-sure.
+sure. A knot in which signals always wait is a step that never ends.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from charger.statechart.findings import Mark
-from charger.verify.explore import Breach, Exploration
+from charger.verify.explore import Breach, Exploration, Step
 from charger.verify.walker import Walker
 
 
@@ -34,7 +34,13 @@ def judge(exploration: Exploration, eventually: dict[str, str]) -> Iterator[Brea
     """
     if len(exploration.order) == 1:
         return  # it does not even start, and that is told
-    knots = last_knots(exploration)
+    knots: list[list[int]] = []
+    endless: list[list[int]] = []
+    for knot in last_knots(exploration):
+        restless = all(exploration.walker.waiting(exploration.order[number]) for number in knot)
+        (endless if restless else knots).append(knot)
+    if endless:
+        yield _endless(exploration, {number for knot in endless for number in knot})
     for goal in goals(exploration.walker, eventually):
         if all(any(goal.reached(exploration.order[number]) for number in knot) for knot in knots):
             continue
@@ -73,6 +79,20 @@ def _at(position: int, codes: frozenset[int]) -> Callable[[bytes], bool]:
 
 def _unowed(place: int, bit: int) -> Callable[[bytes], bool]:
     return lambda situation: not situation[place] >> bit & 1
+
+
+def _endless(exploration: Exploration, knots: set[int]) -> Breach:
+    """Signals that bring about each other, with the way once round."""
+    order, walker = exploration.order, exploration.walker
+    way, here = list(exploration.way(min(knots))), min(knots)
+    seen: dict[int, str] = {}
+    while here not in seen:
+        seen[here] = walker.waiting(order[here])[0]
+        happening, script, here = next(iter(exploration.ahead(here)))
+        way.append(Step(happening, script))
+    names = list(seen.values())[list(seen).index(here) :]
+    text = f"the step does not come to rest: {' → '.join((*names, names[0]))} → …"
+    return Breach("endless-step", text, walker.mark_of_signal(names[0]), tuple(way))
 
 
 def _traps(exploration: Exploration, knot: list[int]) -> Iterator[Breach]:

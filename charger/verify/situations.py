@@ -221,9 +221,40 @@ class Situated(Ensemble):
             use.mark
             for chart in self._original.charts.values()
             for use in model.uses(chart)
-            if not use.raises
-            and any(e.kind == "true" and e.concerns(fact) for e in self._around.effects_of_action(use.name))
+            if self._effects(use, "true", fact)
         )
+
+    def mark_of_signal(self, name: str) -> Mark:
+        """Where a signal is raised."""
+        uses = (use for chart in self._original.charts.values() for use in model.uses(chart))
+        return next(use.mark for use in uses if use.raises and use.name == name)
+
+    def _effects(self, use: model.Use, kind: str, fact: str) -> bool:
+        if use.raises:
+            return False
+        return any(e.kind == kind and e.concerns(fact) for e in self._around.effects_of_action(use.name))
+
+    def decides(self, fact: str) -> bool:
+        """Whether a chart of the view makes the fact false, and asks nobody outside of the view when."""
+        deciding = [
+            chart
+            for chart in self._set.charts.values()
+            if any(self._effects(use, "false", fact) for use in model.uses(chart))
+        ]
+        return bool(deciding) and not any(
+            self._asks_strangers(transition.guard, chart)
+            for chart in deciding
+            for transition in chart.transitions()
+            if transition.guard is not None
+        )
+
+    def _asks_strangers(self, expr: model.Expr, chart: model.Chart) -> bool:
+        atoms, guards = self.world.abstraction.atoms, {**self._set.guards, **chart.guards}
+        for name in (part.name for part in model.parts(expr) if isinstance(part, model.Name)):
+            atom = atoms.get(name.removeprefix("?"))
+            if atom.stranger if atom else name in guards and self._asks_strangers(guards[name], chart):
+                return True
+        return False
 
     def waiting(self, situation: bytes) -> list[str]:
         """The signals that wait to be heard; none at rest."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import tempfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -162,7 +163,7 @@ def _act(step: Told) -> Iterator[Act]:
         status = "Pending" if told.get("event.status") == "Pending" else "Rejected"
         yield {"central": {"BootNotification": {"status": status, "interval": 5}}}
         yield from ({"power": "off"}, {"network": "up"}, {"power": "on"})
-    elif name in ACTS:
+    elif name in ACTS and step.kind != "next":
         place = {"at": 0} if name == "fault.raised" and step.connector == 0 else {}
         yield {**ACTS[name], **place}
     elif name.startswith(HARDWARE):
@@ -248,6 +249,8 @@ def watch_of(breach: Breach, seen: Seen) -> Watch:
             stuck = {"kind": "trap", "chart": found[1], "state": found[2], "number": number}
     elif breach.rule == "always-over":
         stuck = {"open": True}
+    elif breach.rule == "left-open":
+        stuck = {"open": True, "ending": True}
     if stuck:
         stuck["text"] = f"broken: {breach.text}"
     return Watch(breach.rule, breach.mark, stuck)
@@ -340,7 +343,8 @@ def plays_as_told(file: Path, settings: Settings, checked: Checked) -> str | Non
         story = read_story(file)
     except StoryError as error:
         return str(error)
-    try:
-        return play(story, VirtualStage(settings, checked, file.parent)).failure
-    except Defect as defect:  # one after the other, until the program would have given up
-        return f"a defect, contactors opened: {defect}"
+    with tempfile.TemporaryDirectory(prefix="charger-verify-") as folder:
+        try:
+            return play(story, VirtualStage(settings, checked, Path(folder))).failure
+        except Defect as defect:  # one after the other, until the program would have given up
+            return f"a defect, contactors opened: {defect}"

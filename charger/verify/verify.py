@@ -23,6 +23,7 @@ from charger.statechart import model
 from charger.statechart.checks import Checked
 from charger.statechart.expressions import parse_guard
 from charger.verify.abstraction import View, abstract
+from charger.verify.alone import Finish, applies, unfinished
 from charger.verify.explore import Breach, Exploration
 from charger.verify.judge import goals, judge
 from charger.verify.views import views
@@ -31,6 +32,11 @@ from charger.verify.walker import Walker
 LIMIT: Final = 400_000
 """Situations of one view."""
 EVENTUALLY: Final = {"transaction.open": "a transaction that was begun can always be closed"}
+FINISH: Final = Finish(
+    "transaction.ending",
+    "transaction.open",
+    "a transaction that is ending is closed on every path, once timers have run out",
+)
 BEGIN: Final = "transaction.begin"
 BUILT_IN: Final = {
     "call-unanswered": "every call is answered exactly once",
@@ -39,7 +45,16 @@ BUILT_IN: Final = {
     "endless-step": "every step comes to rest",
     "no-way-out": "every state can be left, unless it is final",
     "always-over": EVENTUALLY["transaction.open"],
+    "left-open": FINISH.text,
     "begun-twice": "a transaction begins only where none is open",
+}
+
+
+WHAT: Final = {
+    "timer": "time passes: ",
+    "elsewhere": "elsewhere: ",
+    "answer": "answer: ",
+    "next": "then the signal ",
 }
 
 
@@ -68,6 +83,8 @@ class Seen:
     facts: tuple[str, ...] = ()
     told: dict[int, list[Told]] = field(default_factory=dict)
     """For each breach what happens, readable."""
+    finishes: bool = False
+    """The view shows whether a transaction that is ending is closed."""
     data: dict[str, Any] | None = None
     """Of a walk that was stopped."""
 
@@ -89,7 +106,7 @@ class Told:
             f"{name} = {value}" if name.startswith("event.") else f"{'' if value else 'not '}{name}"
             for name, _, value in self.answers
         )
-        what = {"timer": "time passes: ", "elsewhere": "elsewhere: ", "answer": "answer: "}.get(self.kind, "")
+        what = WHAT.get(self.kind, "")
         moved = "  ".join(self.moves)
         return (
             f"{what}{self.name}{place}{f'  [{because}]' if because else ''}{f'   {moved}' if moved else ''}"
@@ -140,7 +157,7 @@ def promises(charts: model.ChartSet) -> list[Promise]:
     """What is held against the charts."""
     without = set()
     if not any(use.name == BEGIN for chart in charts.charts.values() for use in model.uses(chart)):
-        without |= {"always-over", "begun-twice"}
+        without |= {"always-over", "left-open", "begun-twice"}
     replies = (t.reply for chart in charts.charts.values() for t in chart.transitions() if t.reply)
     if not any(reply.kind == "later" for reply in replies):
         without.add("call-unpaid")
@@ -155,7 +172,9 @@ def promises(charts: model.ChartSet) -> list[Promise]:
 def explorer(checked: Checked, view: View) -> Exploration:
     """A walk through one view that has not begun."""
     charts = with_promises(checked.charts)
-    abstraction = abstract(charts, checked.vocabulary, view)
+    uses = (use for name in view.scopes for use in model.uses(charts.charts[name]) if not use.raises)
+    closes = any(checked.vocabulary.actions[use.name].makes.get(FINISH.until) is False for use in uses)
+    abstraction = abstract(charts, checked.vocabulary, view, follow=[FINISH.begun] * closes)
     return Exploration(Walker(charts, abstraction, checked.vocabulary, may_follow))
 
 
@@ -177,8 +196,9 @@ def look(
     exploration.walk(limit, progress, until)
     breaches = list(exploration.breaches.values())
     if exploration.complete:
-        breaches += judge(exploration, EVENTUALLY)
+        breaches += [*judge(exploration, EVENTUALLY), *unfinished(exploration, FINISH)]
     seen = Seen(view, len(exploration.order) - 1, exploration.steps, 0.0, exploration.complete, breaches)
+    seen.finishes = applies(exploration.walker, FINISH)
     abstraction = exploration.walker.world.abstraction
     seen.questions = tuple(sorted(abstraction.atoms))
     seen.facts = abstraction.tracked
@@ -194,6 +214,7 @@ def tell(exploration: Exploration, breach: Breach) -> list[Told]:
     situation = exploration.order[0]
     for step in breach.way:
         walker.put_into(situation)
+        waiting = walker.waiting(situation)
         walker.world.begin(list(step.script))
         try:
             walker.run(step.happening)
@@ -208,9 +229,8 @@ def tell(exploration: Exploration, breach: Breach) -> list[Told]:
             if move.source != move.target
         )
         answers = tuple(walker.world.told)
-        told.append(
-            Told(happening.kind, happening.name, happening.connector, happening.fields, answers, moves)
-        )
+        name = waiting[0] if waiting else happening.name
+        told.append(Told(happening.kind, name, happening.connector, happening.fields, answers, moves))
     return told
 
 
@@ -239,7 +259,12 @@ def verify(
     jobs = _Jobs(checked, parts, limit, (before or {}).get("views", {}))
     wanted = min(len(parts), os.cpu_count() or 1) if workers is None else workers
     seen = jobs.in_processes(wanted, progress) if wanted > 1 else jobs.here(progress)
-    return Result(checked, seen, time.monotonic() - begun, promises(checked.charts))
+    promised = [
+        one
+        for one in promises(checked.charts)
+        if one.rule != "left-open" or any(view.finishes for view in seen)
+    ]
+    return Result(checked, seen, time.monotonic() - begun, promised)
 
 
 _FORKED: list[_Jobs] = []

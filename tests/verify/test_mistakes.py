@@ -37,11 +37,12 @@ def charts_with(folder: Path, *edits: tuple[str, str, str]) -> Checked:
 
 
 def view_of(names: str, *, fixed: bool | None = None) -> View:
-    """Charts of connector 1; of the station where ``@`` stands behind the name."""
+    """Charts of connector 1; of the station where ``@`` stands behind the name; ``fixed``: with such a cable."""
     scopes: dict[str, Any] = {
         name.removesuffix("@"): ("station",) if name.endswith("@") else ("connector",)
-        for name in names.split()
+        for name in names.replace(" fixed", "").split()
     }
+    fixed = True if names.endswith(" fixed") else fixed
     return View(names, scopes, {} if fixed is None else {"cable.fixed": fixed})
 
 
@@ -90,6 +91,18 @@ MISTAKES = {
         "transaction",
         "always-over",
         "charts/connector.yaml:70",
+    ),
+    "books that stay open until the plug is out": (
+        [
+            (
+                "transaction",
+                "not in(lock.Unlocking), target",
+                "not in(lock.Unlocking) and not cable.present, target",
+            )
+        ],
+        "transaction connector pilot power lock fixed",
+        "left-open",
+        "charts/transaction.yaml:12",
     ),
     "Unavailable that becomes Finishing": (
         [

@@ -65,6 +65,110 @@ def test_a_step_that_never_rests(tmp_path: Path) -> None:
     assert "endless-step" in rules(checked(tmp_path, ping=PING, pong=PONG))
 
 
+def test_a_step_without_end_is_given_up_though_every_question_has_two_answers(tmp_path: Path) -> None:
+    """Each move makes the offer another one, and each guard asks for it: 2²⁰⁰ sequences of answers."""
+    chased = PING.replace("always:", "entry: [pilot.withdraw], always:")
+    for state in "XY":
+        other = f"in(pong.{state})"
+        chased = chased.replace(other, f"{other} and (offer.changed or not offer.changed)")
+    assert "endless-step" in rules(checked(tmp_path, ping=chased, pong=PONG))
+
+
+CALLER = """
+initial: A
+states:
+  A: {on: {ev.ready: {actions: [raise: caller.call]}, echo.back: {actions: [raise: caller.call]}}}
+"""
+ECHO = """
+initial: X
+states:
+  X: {on: {caller.call: {guard: GUARD, actions: [raise: echo.back]}}}
+"""
+
+
+def test_signals_that_bring_about_each_other_for_ever(tmp_path: Path) -> None:
+    found = checked(tmp_path, caller=CALLER, echo=ECHO.replace("guard: GUARD, ", ""))
+    result = verify.verify(found, workers=0)
+    ((seen, number, breach),) = list(result.breaches())
+    assert breach.rule == "endless-step"
+    assert breach.text == "the step does not come to rest: caller.call → echo.back → caller.call → …"
+    assert (breach.mark.file, breach.mark.line) == ("charts/caller.yaml", 8)
+    assert [str(told) for told in seen.told[number]] == [
+        "station.started   caller: start → A  echo: start → X",
+        "ev.ready at connector 1",
+        "then the signal caller.call",
+        "then the signal echo.back",
+    ]
+
+
+def test_signals_without_end_are_shown_on_a_real_station(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checked(tmp_path, caller=CALLER, echo=ECHO.replace("GUARD", "fault.present"))
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["verify"]) == 1
+    said = capsys.readouterr().out
+    assert "BROKEN  every step comes to rest" in said
+    assert "a defect, contactors opened: ev.ready: the step does not come to rest" in said
+    (story,) = Path("verify").iterdir()
+    assert "  - report: ev.ready\n    at: 1\n" in story.read_text(encoding="utf-8")
+
+
+def test_signals_go_round_as_long_as_a_fact_is_so(tmp_path: Path) -> None:
+    """No signal changes the fact; a queue, that gets shorter, may end it at any time."""
+    fact = checked(tmp_path / "1", caller=CALLER, echo=ECHO.replace("GUARD", "fault.present"))
+    assert rules(fact) == ["endless-step"]
+    data = checked(tmp_path / "2", caller=CALLER, echo=ECHO.replace("GUARD", "offer.amps > 6"))
+    assert rules(data) == []
+
+
+BOOKS = """
+initial: Starting
+states:
+  Starting:
+    always: [{guard: transaction.open, target: Ending, actions: [transaction.ending: {reason: Other}]}, Idle]
+  Idle: {on: {ev.ready: {target: Running, actions: [session.open: {tag: a}, transaction.begin]}}}
+  Running: {on: {ev.paused: {target: Ending, actions: [transaction.ending: {reason: Local}]}}}
+  Ending:
+    END
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "broken"),
+    [
+        ("after: {5s: {target: Idle, actions: [transaction.close]}}", []),
+        ("on: {cable.unplugged: {target: Idle, actions: [transaction.close]}}", ["left-open"]),
+        ("after: {5s: {guard: not ev.asks, target: Idle, actions: [transaction.close]}}", ["left-open"]),
+        ("after: {5s: {guard: offer.amps > 6, target: Idle, actions: [transaction.close]}}", ["left-open"]),
+        (
+            "after: {5s: [{guard: not ev.asks, target: Idle, actions: [transaction.close]}, Ending]}",
+            ["left-open"],
+        ),
+    ],
+)
+def test_an_ending_transaction_is_closed_though_nobody_does_anything(
+    end: str, broken: list[str], tmp_path: Path
+) -> None:
+    found = checked(tmp_path, books=BOOKS.replace("END", end))
+    result = verify.verify(found, workers=0)
+    assert [breach.rule for _, _, breach in result.breaches()] == broken
+    for seen, number, _ in result.breaches():
+        assert [told.name for told in seen.told[number]][-1] in ("ev.paused", "station.started")
+
+
+def test_who_closes_transactions_must_be_walked_with_all_it_waits_for(tmp_path: Path) -> None:
+    """A chart outside of the view may be in any state for ever; nothing is said of what waits for it."""
+    end = "always: {guard: in(other.Y), target: Idle, actions: [transaction.close]}"
+    other = "\ninitial: X\nstates:\n  X: {after: {5s: Y}}\n  Y: {after: {5s: X}}\n"
+    found = checked(tmp_path, books=BOOKS.replace("END", end), other=other)
+    assert rules(found) == []
+    together = View("both", {"books": ("connector",), "other": ("connector",)})
+    alone = View("books", {"books": ("connector",)})
+    told = [verify.look(found, view, 1000, lambda _done, _known: None) for view in (together, alone)]
+    assert [seen.finishes for seen in told] == [True, False]
+
+
 def test_a_state_that_cannot_be_left(tmp_path: Path) -> None:
     charts = """
 initial: Open
