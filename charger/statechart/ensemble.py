@@ -272,6 +272,10 @@ class Ensemble:
             if not self._waiting:
                 break
             self._hear(self._waiting.popleft())
+        return self._at_rest()
+
+    def _at_rest(self) -> list[Moved]:
+        """The step is over, if every promise is kept."""
         for token, instance in self._asking:
             self._awaited[token] = (instance, instance.visit)
         self._asking.clear()

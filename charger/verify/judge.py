@@ -65,9 +65,9 @@ def goals(walker: Walker, eventually: dict[str, str]) -> Iterator[Goal]:
                 yield Goal("home", text, invariant.mark, _at(position, frozenset(codes)))
         for transition in chart.transitions():
             if transition.reply and transition.reply.kind == "later":
-                bit = walker.debt_bit(transition.trigger, number)
+                owed = walker.debt_position(transition.trigger, number)
                 text = f"the answer to {transition.trigger} that is owed can always be given"
-                yield Goal("call-unpaid", text, transition.reply.mark, _unowed(walker.debts_at, bit))
+                yield Goal("call-unpaid", text, transition.reply.mark, _at(owed, frozenset({0})))
     for fact, text in eventually.items():
         for position in walker.fact_positions(fact):
             yield Goal("always-over", text, walker.mark_of(fact), _at(position, frozenset({0, 2})))
@@ -75,10 +75,6 @@ def goals(walker: Walker, eventually: dict[str, str]) -> Iterator[Goal]:
 
 def _at(position: int, codes: frozenset[int]) -> Callable[[bytes], bool]:
     return lambda situation: situation[position] in codes
-
-
-def _unowed(place: int, bit: int) -> Callable[[bytes], bool]:
-    return lambda situation: not situation[place] >> bit & 1
 
 
 def _endless(exploration: Exploration, knots: set[int]) -> Breach:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from charger.statechart import model
-from charger.statechart.ensemble import Ensemble
+from charger.statechart.ensemble import Ensemble, Instance
 from charger.statechart.event import Event
 from charger.statechart.findings import Mark
 from charger.statechart.words import ActionWord, AnswerWord, FactWord, Vocabulary
@@ -47,12 +47,11 @@ class Situated(Ensemble):
         self._leaf_names = [("", *instance.chart.leaves) for instance in self._instances]
         self._status_words = ("", *dict.fromkeys(s for words in vocabulary.statuses.values() for s in words))
         self._status_codes = {word: code for code, word in enumerate(self._status_words)}
-        self._ask_names = [
+        self._asks_of = [
             (position, name)
             for position, instance in enumerate(self._instances)
             for name in dict.fromkeys(u.name for u in model.uses(instance.chart) if self._is_correlated(u))
         ]
-        self._ask_bits = {ask: bit for bit, ask in enumerate(self._ask_names)}
         self._owed = sorted(
             {
                 (t.trigger, instance.number)
@@ -60,6 +59,9 @@ class Situated(Ensemble):
                 for t in instance.chart.transitions()
                 if t.reply and t.reply.kind == "later"
             }
+        )
+        self._length_at_rest = (
+            self.facts_at[1] + len(self._statuses) + len(self._owed) + 2 * len(self._asks_of)
         )
         self._signals: list[Event] = []
         self._signal_codes: dict[tuple[str, int | None, tuple[tuple[str, Any], ...]], int] = {}
@@ -130,25 +132,24 @@ class Situated(Ensemble):
 
     def situation(self) -> bytes:
         """The situation: at rest, or with signals that still wait to be heard."""
-        debts = sum(1 << bit for bit, owed in enumerate(self._owed) if owed in self._debts)
-        asks = 0
-        for token, (instance, visit) in self._awaited.items():
-            if instance.visit == visit:
-                asks |= 1 << self._ask_bits[self._positions[id(instance)], self.world.asked[token]]
-        asking = 0
-        for token, instance in self._asking:
-            asking |= 1 << self._ask_bits[self._positions[id(instance)], self.world.asked[token]]
+        under_way = {
+            self._ask(token, one) for token, (one, visit) in self._awaited.items() if one.visit == visit
+        }
+        begun = {self._ask(token, one) for token, one in self._asking}
         return bytes(
             [
                 *[code[one.leaf] for code, one in zip(self._codes, self._instances, strict=True)],
                 *self.world.values,
                 *[self._status_codes[status] for status in self._statuses.values()],
-                debts,
-                *divmod(asks, 256),
-                *divmod(asking, 256),
+                *[owed in self._debts for owed in self._owed],
+                *[ask in under_way for ask in self._asks_of],
+                *[ask in begun for ask in self._asks_of],
                 *[self._signal_code(event) for event in self._waiting],
             ]
         )
+
+    def _ask(self, token: int, instance: Instance) -> tuple[int, str]:
+        return self._positions[id(instance)], self.world.asked[token]
 
     def _signal_code(self, event: Event) -> int:
         told = tuple((n, v) for n, v in event.fields.items() if n in self.world.abstraction.fields)
@@ -169,18 +170,14 @@ class Situated(Ensemble):
         for offset, number in enumerate(self._statuses):
             status = self._status_words[situation[end + offset]]
             self._statuses[number] = self._reported[number] = status
-        end += len(self._statuses)
-        debts, *asks = situation[end : end + 5]
-        self._debts = {owed: "owed" for bit, owed in enumerate(self._owed) if debts >> bit & 1}
+        rest = iter(situation[end + len(self._statuses) :])
+        self._debts = {owed: "owed" for owed, so in zip(self._owed, rest, strict=False) if so}
         self._awaited = {}
-        self._open_asks = self._asks_in(asks[0] * 256 + asks[1])
-        self._asked_now = self._asks_in(asks[2] * 256 + asks[3])
+        self._open_asks = [ask for ask, so in zip(self._asks_of, rest, strict=False) if so]
+        self._asked_now = [ask for ask, so in zip(self._asks_of, rest, strict=False) if so]
         self._asking.clear()
         self._waiting.clear()
-        self._waiting.extend(self._signals[code] for code in situation[end + 5 :])
-
-    def _asks_in(self, bits: int) -> list[tuple[int, str]]:
-        return [ask for bit, ask in enumerate(self._ask_names) if bits >> bit & 1] if bits else []
+        self._waiting.extend(self._signals[code] for code in rest)
 
     # -- what others look at -------------------------------------------------------------------------------
 
@@ -202,14 +199,9 @@ class Situated(Ensemble):
         """Where in a situation the facts begin, and what is not a fact goes on."""
         return len(self._instances), len(self._instances) + len(self.world.names)
 
-    @property
-    def debts_at(self) -> int:
-        """Where in a situation the answers owed are."""
-        return self.facts_at[1] + len(self._statuses)
-
-    def debt_bit(self, call: str, number: int) -> int:
-        """Which bit of them is that of a call."""
-        return self._owed.index((call, number))
+    def debt_position(self, call: str, number: int) -> int:
+        """Where in a situation stands whether the answer to a call is owed."""
+        return self.facts_at[1] + len(self._statuses) + self._owed.index((call, number))
 
     def fact_positions(self, fact: str) -> list[int]:
         """Where in a situation a fact is, for each connector."""
@@ -258,7 +250,7 @@ class Situated(Ensemble):
 
     def waiting(self, situation: bytes) -> list[str]:
         """The signals that wait to be heard; none at rest."""
-        return [self._signals[code].name for code in situation[self.debts_at + 5 :]]
+        return [self._signals[code].name for code in situation[self._length_at_rest :]]
 
     def signals(self) -> list[Any]:
         """The signals that situations speak of, in the order of their codes."""

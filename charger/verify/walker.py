@@ -147,15 +147,7 @@ class Walker(Situated):
         """Come to rest; signals that wait are heard in steps of their own."""
         self._rest()
         self._read_statuses()
-        if self._waiting:
-            return self.moves
-        for token, instance in self._asking:
-            self._awaited[token] = (instance, instance.visit)
-        self._asking.clear()
-        for invariant, ask, number in self._invariants:
-            if ask(self._scene(number)):
-                raise BrokenPromiseError("never", invariant.text, invariant.mark, number)
-        return self.moves
+        return self.moves if self._waiting else self._at_rest()
 
     def _hear(self, event: Event) -> None:
         fields = Fields(self.world, event.name, event.fields, self._domains_of(event.name))

@@ -157,6 +157,18 @@ def test_an_ending_transaction_is_closed_though_nobody_does_anything(
         assert [told.name for told in seen.told[number]][-1] in ("ev.paused", "station.started")
 
 
+@pytest.mark.parametrize(
+    ("failed", "broken"), [("{target: Idle, actions: [transaction.close]}", False), ("{}", True)]
+)
+def test_the_central_system_answers_or_does_not(failed: str, broken: bool, tmp_path: Path) -> None:
+    """One answer comes; which one, it chooses."""
+    end = f"""entry: [ocpp.MeterValues]
+    on:
+      ocpp.MeterValues.accepted: {{target: Idle, actions: [transaction.close]}}
+      ocpp.MeterValues.failed: {failed}"""
+    assert ("left-open" in rules(checked(tmp_path, books=BOOKS.replace("END", end)))) == broken
+
+
 def test_who_closes_transactions_must_be_walked_with_all_it_waits_for(tmp_path: Path) -> None:
     """A chart outside of the view may be in any state for ever; nothing is said of what waits for it."""
     end = "always: {guard: in(other.Y), target: Idle, actions: [transaction.close]}"
