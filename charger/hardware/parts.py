@@ -134,3 +134,28 @@ class Thermometer(Protocol):
 
     def close(self) -> None:
         """Let go."""
+
+
+class Registers(Protocol):
+    """What a job on a Modbus bus gets: the devices' registers, as long as the job runs.
+
+    Addresses are those on the wire, from 0. A job ends at the first error: an answer that comes too late
+    must find nobody who waits for another one.
+    """
+
+    def read_holding(self, unit: int, address: int, count: int) -> list[int]:
+        """Read `count` registers, 1 to 125, by function code 3.
+
+        Raises:
+            OSError: no answer, not the right one, or an exception code; its text says who and what.
+        """
+
+    def read_input(self, unit: int, address: int, count: int) -> list[int]:
+        """As `read_holding`, by function code 4."""
+
+    def write(self, unit: int, address: int, value: int) -> None:
+        """Write one holding register by function code 6.
+
+        Raises:
+            OSError: as `read_holding`.
+        """
