@@ -233,7 +233,7 @@ class _Line:
         self._heard = 0
         try:
             answer = client.execute(no_response_expected=False, request=request)
-        except ModbusIOException:
+        except ModbusIOException:  # nothing, or nothing readable
             raise self._silent(request.dev_id, what) from None
         except (OSError, ConnectionException) as error:
             self.close()
@@ -242,9 +242,6 @@ class _Line:
             raise OSError(
                 f"{self.place}: connection lost while {what} of unit {request.dev_id}{why}"
             ) from None
-        except Exception as error:  # noqa: BLE001 - whatever bytes make of a decoder
-            self.close()
-            raise OSError(f"unit {request.dev_id} gives an unreadable answer to {what}: {error!r}") from None
         self._unanswered = 0
         self._delay = 0.0
         if answer.isError():
