@@ -21,6 +21,7 @@ from typing import Final, TypeVar
 
 from charger import settings_values as values
 from charger.board import Board, SimulatedPilot
+from charger.folders import shipped
 from charger.functions.configuration import KEYS, Configuration, Key
 from charger.functions.metering import MEASURANDS
 from charger.functions.records import Records
@@ -136,13 +137,6 @@ class Settings:
     """Where the name and the value of each key of `configuration` stand."""
     board_marks: Mapping[str, Mark] = field(repr=False)
     """Where each part of the board stands."""
-
-
-def shipped(name: str) -> Path:
-    """The folder ``charts``, ``diagrams`` or ``stations`` that comes with the program."""
-    package = Path(__file__).parent
-    installed = package / "shipped" / name
-    return installed if installed.exists() else package.parent / name
 
 
 def load(

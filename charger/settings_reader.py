@@ -46,7 +46,12 @@ class Reader:
     """One file and its environment; what is read is noted in `findings`, and in `origins` where it stands."""
 
     def __init__(
-        self, path: Path, environ: Mapping[str, str], findings: list[Finding], sources: dict[str, str]
+        self,
+        path: Path,
+        environ: Mapping[str, str],
+        findings: list[Finding],
+        sources: dict[str, str],
+        whole: str = "a station",
     ) -> None:
         """Read a station.
 
@@ -55,11 +60,13 @@ class Reader:
             environ: the variables of the process.
             findings: what is wrong is added there.
             sources: the texts that it is wrong in are added there.
+            whole: what the file as a whole is, with its article.
         """
         self.findings = findings
         self.path = path
         self._environ = environ
         self._sources = sources
+        self._whole = whole
         self.origins: dict[str, str] = {}
 
     # -- one value -----------------------------------------------------------------------------------------
@@ -75,7 +82,7 @@ class Reader:
             return Section(prefix, above, {})
         self.origins[name] = self.origin(node.mark)
         if not isinstance(node, MappingNode):
-            self.report(node.mark, f"{name or 'a station'} is written as `key: value` pairs", "wrong-kind")
+            self.report(node.mark, f"{name or self._whole} is written as `key: value` pairs", "wrong-kind")
             return Section(prefix, node.mark, {}, broken=True)
         nodes = {}
         for key, value in node.items:
@@ -83,7 +90,7 @@ class Reader:
                 nodes[key.raw] = value
             else:
                 hint = nearest(key.raw, known) or f": known are {', '.join(known)}"
-                self.report(key.mark, f"{name or 'a station'} has no key '{key.raw}'{hint}", "unknown-key")
+                self.report(key.mark, f"{name or self._whole} has no key '{key.raw}'{hint}", "unknown-key")
         return Section(prefix, node.mark, nodes)
 
     def node(self, section: Section, key: str) -> Node | None:

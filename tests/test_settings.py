@@ -5,12 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from charger import settings as module
+from charger import folders
+from charger.folders import shipped
 from charger.functions.configuration import KEYS, Configuration
 from charger.functions.records import Records
 from charger.functions.situation import ConnectorPlan
 from charger.ports import Change
-from charger.settings import PanelSettings, check_configuration, effective, load, shipped
+from charger.settings import PanelSettings, check_configuration, effective, load
 from charger.statechart.findings import as_text
 
 ROOT = Path(__file__).parent.parent
@@ -575,7 +576,7 @@ def test_shipped_folders_are_in_the_package_once_it_is_installed(tmp_path, monke
     assert shipped("stations") == ROOT / "stations"
     installed = tmp_path / "site-packages" / "charger"
     (installed / "shipped" / "charts").mkdir(parents=True)
-    monkeypatch.setattr(module, "__file__", str(installed / "settings.py"))
+    monkeypatch.setattr(folders, "__file__", str(installed / "folders.py"))
     assert shipped("charts") == installed / "shipped" / "charts"
     assert shipped("diagrams") == tmp_path / "site-packages" / "diagrams"
 

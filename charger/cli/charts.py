@@ -45,8 +45,8 @@ def check_charts(arguments: argparse.Namespace) -> int:
 
 def verify_charts(arguments: argparse.Namespace) -> int:
     """`charger verify`: every promise, in every situation."""
+    from charger.folders import shipped
     from charger.loading import check_charts_in, shown
-    from charger.settings import shipped
     from charger.verify import report, verify
 
     charts: Path = arguments.charts or charts_here()

@@ -33,14 +33,14 @@ COLOURS = {"act": "1", "said": "32", "told": "36", "moved": "2", "plain": "", "w
 
 def charts_here() -> Path:
     """The charts that a command means when none are named."""
-    from charger.settings import shipped
+    from charger.folders import shipped
 
     return Path("charts") if Path("charts/index.yaml").exists() else shipped("charts")
 
 
 def station_path(given: Path | None) -> Path:
     """The station that is named, else the one of this folder, else the simulated one."""
-    from charger.settings import shipped
+    from charger.folders import shipped
 
     if given is not None:
         return given

@@ -30,7 +30,7 @@ from charger.errors import UsageError
 
 def init_folder(arguments: argparse.Namespace) -> int:
     """`charger init DIR`."""
-    from charger.settings import shipped
+    from charger.folders import shipped
 
     folder: Path = arguments.folder
     if folder.exists() and any(folder.iterdir()):

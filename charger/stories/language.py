@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from charger.central.messages import ACTIONS
-from charger.settings import shipped
+from charger.folders import shipped
 from charger.statechart import source
 from charger.statechart.findings import Finding, Mark, nearest
 

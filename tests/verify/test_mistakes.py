@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from rig import CHARTS
 
-from charger.settings import load, shipped
+from charger.folders import shipped
+from charger.settings import load
 from charger.statechart.checks import Checked, check
 from charger.verify import report
 from charger.verify.abstraction import View
