@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from charger import folders
+from charger import settings as module
 from charger.folders import shipped
 from charger.functions.configuration import KEYS, Configuration
 from charger.functions.records import Records

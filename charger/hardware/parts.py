@@ -97,7 +97,7 @@ class MeterSaid:
     """One plausible reading."""
 
     energy: float
-    """Wh, imported; never less than the one before."""
+    """Wh, imported; never less than the one before, unless None came in between (a meter was replaced)."""
     power: float
     """W."""
     currents: tuple[float, ...] = ()
