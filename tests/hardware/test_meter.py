@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from meter_kit import EASTRON_3, METERS, words
-from modbus_kit import PATIENCE, Device, served
+from modbus_kit import PATIENCE, Device, hurry, served
 from pymodbus.constants import ExcCodes
 
 from charger.board import MeterPlan, ModbusBus
@@ -318,20 +318,23 @@ def test_a_meter_that_refuses_fails_and_works_again(kind, caplog):
         fails(watched)
 
 
-def test_a_wire_that_is_cut_is_a_failure_until_it_is_mended(monkeypatch):
-    monkeypatch.setattr("charger.hardware.modbus.TURNAROUND", 0.02)
+def test_a_wire_that_is_cut_is_a_failure_until_it_is_mended():
     with served("rtu", device()) as server, Watched(server) as watched:
         watched.next()
+        hurry()
+        watched.settle()  # what is asked already waits as long as it was told
         server.answers = lambda _data: b""
         fails(watched)
         server.answers = bytes
+        hurry(PATIENCE)
         assert watched.next().power == 10875.0
 
 
-def test_wrong_checksums_are_a_failure_too(monkeypatch):
-    monkeypatch.setattr("charger.hardware.modbus.TURNAROUND", 0.02)
+def test_wrong_checksums_are_a_failure_too():
     with served("rtu", device()) as server, Watched(server) as watched:
         watched.next()
+        hurry()
+        watched.settle()  # what is asked already waits as long as it was told
         server.answers = lambda data: data[:-1] + bytes([data[-1] ^ 1])
         fails(watched)
 
@@ -346,10 +349,11 @@ def test_a_gateway_that_goes_and_comes_back(monkeypatch):
         assert watched.next().power == 10875.0
 
 
-def test_a_meter_that_was_never_there_fails(monkeypatch, caplog):
-    monkeypatch.setattr("charger.hardware.modbus.TURNAROUND", 0.02)
-    with served("rtu", Device(UNIT + 1)) as server, Watched(server) as watched:
-        fails(watched)
+def test_a_meter_that_was_never_there_fails(caplog):
+    with served("rtu", Device(UNIT + 1)) as server:
+        hurry()
+        with Watched(server) as watched:
+            fails(watched)
     assert "unit 3 does not answer reading input registers 0x0000 to 0x000b" in caplog.text
 
 
@@ -424,6 +428,7 @@ def test_energy_that_is_reported_never_falls_whatever_the_meter_says():
 def test_a_meter_that_does_not_answer_may_be_set_to_another_line():
     sdm120, _, _ = read_map("sdm120", Path())
     with served("rtu", Device(9)) as server:
+        hurry()
         says = read_once(server.plan, plan("sdm120"), sdm120, 1)
         assert says == (
             "unit 3 does not answer reading input registers 0x0000 to 0x0001; "
@@ -437,6 +442,7 @@ def test_a_meter_that_does_not_answer_may_be_set_to_another_line():
 def test_of_a_meter_whose_line_is_not_known_nothing_is_said():
     abb, _, _ = read_map("abb-b23", Path())
     with served("rtu", Device(9)) as server:
+        hurry()
         assert "is set to" not in read_once(server.plan, plan("abb-b23"), abb, 3)
 
 

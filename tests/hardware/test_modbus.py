@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
-from modbus_kit import PATIENCE, Device, served
+from modbus_kit import PATIENCE, Device, hurry, served
 from pymodbus.constants import ExcCodes
 
 from charger.board import ModbusBus
@@ -101,7 +101,9 @@ def test_an_exception_code_is_an_error_in_words(kind, code, says):
 
 def test_a_unit_that_is_not_there_is_named():
     with served("rtu", meter()) as server, Line(server.plan) as line:
+        hurry()
         error = line.ask(lambda registers: registers.read_input(7, 0x10, 2))
+        hurry(PATIENCE)
         assert str(error) == "unit 7 does not answer reading input registers 0x0010 to 0x0011"
         assert line.ask(lambda registers: registers.read_input(1, 0x10, 1)) == [3]
 
@@ -116,9 +118,11 @@ def spoil(data):
 def test_an_answer_with_a_wrong_checksum_is_none():
     with served("rtu", meter()) as server, Line(server.plan) as line:
         server.answers = spoil
+        hurry(0.2)
         error = line.ask(lambda registers: registers.read_input(1, 0x10, 1))
         assert "bytes that are no answer to reading input register 0x0010: check baud, parity" in str(error)
         server.answers = bytes
+        hurry(PATIENCE)
         assert line.ask(lambda registers: registers.read_input(1, 0x10, 1)) == [3]
 
 
@@ -136,8 +140,10 @@ def test_an_answer_with_a_wrong_checksum_is_none():
 def test_what_is_no_answer_to_the_request_is_refused(answer):
     with served("rtu", meter()) as server, Line(server.plan) as line:
         server.answers = lambda _data: answer
+        hurry(0.2)
         assert isinstance(line.ask(lambda registers: registers.read_input(1, 0x10, 1)), OSError)
         server.answers = bytes
+        hurry(PATIENCE)
         assert line.ask(lambda registers: registers.read_input(1, 0x10, 1)) == [3]
 
 
@@ -148,11 +154,11 @@ def test_a_write_that_is_echoed_differently_is_refused():
         assert str(error) == "unit 1 answers another request than writing 6 to holding register 0x0011"
 
 
-def test_an_answer_that_comes_too_late_is_taken_for_no_other(monkeypatch):
-    monkeypatch.setattr(modbus, "TURNAROUND", 0.05)
+def test_an_answer_that_comes_too_late_is_taken_for_no_other():
     held = queue.Queue()
     with served("rtu", meter()) as server, Line(server.plan) as line:
         server.answers = lambda data: (held.put(data), b"")[1]
+        hurry()
         assert isinstance(line.ask(lambda registers: registers.read_input(1, 0x10, 1)), OSError)
         late = held.get(timeout=PATIENCE)
         server.answers = lambda data: late + data
@@ -250,7 +256,7 @@ def test_a_gateway_that_goes_and_comes_back_is_found_again(monkeypatch):
 
 
 def test_a_connection_that_nobody_answers_any_more_is_made_anew(monkeypatch):
-    monkeypatch.setattr(modbus, "NETWORK", 0.05)
+    monkeypatch.setattr(modbus, "NETWORK", 0.02)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(PATIENCE)
         with Line(ModbusBus(host="127.0.0.1", tcp_port=silent.getsockname()[1])) as line:
@@ -367,6 +373,7 @@ def test_even_a_callback_that_raises_is_survived(caplog):
 def test_the_log_is_not_filled_by_a_device_that_is_silent(caplog):
     caplog.set_level(logging.DEBUG)
     with served("rtu", meter()) as server, Line(server.plan) as line:
+        hurry()
         line.ask(lambda registers: registers.read_input(9, 0, 1))
     assert "No response" not in caplog.text
 
