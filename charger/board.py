@@ -49,7 +49,7 @@ class MeterPlan:
     """An energy meter on a bus."""
 
     map: str
-    """The name of a register map: a file of meters/, or one beside station.yaml."""
+    """The name of a register map of ours, or a path from station.yaml to one of one's own (``….yaml``)."""
     bus: str
     unit: int
     """1 to 247."""

@@ -14,6 +14,7 @@ from charger import board as plan
 from charger import settings_values as values
 from charger.functions import tags
 from charger.functions.situation import ConnectorPlan
+from charger.meter_map import read_map
 from charger.settings_board_rules import PILOTS, judge
 from charger.settings_reader import Reader, Section
 from charger.statechart.findings import Mark
@@ -284,11 +285,19 @@ class _BoardReader:
     def _meter(self, section: Section) -> plan.MeterPlan:
         bus, unit = self._on_bus(section)
         return plan.MeterPlan(
-            map=self._need(section, "map", values.name, "", "sdm630"),
+            map=self._need(section, "map", self._map, "", "sdm630"),
             bus=bus,
             unit=unit,
             period=self._reader.take(section, "period", values.number(0.2, 5, "s"), 1.0),
         )
+
+    def _map(self, node: Node) -> str:
+        """The name of a register map, which is judged too."""
+        name = values.text(255)(node)
+        _, findings, sources = read_map(name, self._reader.path.parent)
+        self._reader.findings += findings
+        self._reader.sources |= sources
+        return name
 
     def _lock(self, section: Section) -> plan.LockPlan:
         return plan.LockPlan(

@@ -20,6 +20,7 @@ from charger.board import (
     SimulatedPilot,
 )
 from charger.functions.situation import ConnectorPlan
+from charger.meter_map import read_map
 from charger.statechart.findings import Finding, Mark, nearest
 from charger.statechart.model import ChartSet
 
@@ -295,6 +296,14 @@ def _sockets_lock(board: Board, plans: Sequence[ConnectorPlan]) -> Told:
             yield name, f"{why}: add `lock`, or write `cable: fixed` below `connectors`"
 
 
+def _meters_have_every_phase(board: Board, plans: Sequence[ConnectorPlan]) -> Told:
+    for (number, outlet), of_station in zip(_numbered(board), plans, strict=False):
+        meter = read_map(outlet.meter.map, board.folder)[0] if outlet.meter and outlet.meter.map else None
+        if meter and meter.phases < of_station.phases:
+            says = f"{meter.meter} measures one phase, and the connector has {of_station.phases}"
+            yield f"board.connectors.{number}.meter.map", says
+
+
 def _plugs_are_seen(board: Board, plans: Sequence[ConnectorPlan]) -> Told:
     for (number, outlet), of_station in zip(_numbered(board), plans, strict=False):
         if not isinstance(outlet.pilot, KernelPilot):
@@ -339,6 +348,7 @@ _RULES: Final[tuple[Callable[[Board, Marks], Told], ...]] = (
 _RULES_OF_PLANS: Final[tuple[Callable[[Board, Sequence[ConnectorPlan]], Told], ...]] = (
     _every_connector_is_wired,
     _sockets_lock,
+    _meters_have_every_phase,
     _plugs_are_seen,
     _readers_serve_connectors,
 )

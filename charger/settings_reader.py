@@ -65,7 +65,7 @@ class Reader:
         self.findings = findings
         self.path = path
         self._environ = environ
-        self._sources = sources
+        self.sources = sources
         self._whole = whole
         self.origins: dict[str, str] = {}
 
@@ -102,7 +102,7 @@ class Reader:
             return section.nodes.get(key)
         mark = Mark(f"environment {variable}", 1, 1, len(text))
         if name not in SECRETS:
-            self._sources[mark.file] = text
+            self.sources[mark.file] = text
         return Scalar(mark, text, text, quoted=True)
 
     def take(self, section: Section, key: str, parse: Callable[[Node], T], default: T) -> T:

@@ -7,6 +7,7 @@ import pytest
 from charger import folders
 from charger.board import ModbusBus
 from charger.meter_map import Register, read_map, shipped_maps
+from charger.settings import load
 from charger.settings_values import WrongError
 from charger.statechart.findings import as_text
 
@@ -207,6 +208,65 @@ def test_a_mistake_is_told_with_its_place(tmp_path, text, says):
 def test_the_environment_of_a_station_has_no_say_in_a_map(tmp_path, monkeypatch):
     monkeypatch.setenv("CHARGER_DATA", "7")
     right(tmp_path, OWN)
+
+
+# -- in station.yaml -----------------------------------------------------------------------------------------
+
+STATION = """\
+id: CP1
+vendor: A
+model: B
+central: {url: "ws://127.0.0.1:9000/ocpp"}
+hardware: gpio
+connectors:
+  - {cable: fixed, phases: 3}
+board:
+  buses: {rs485: {port: /dev/serial/by-id/usb-FTDI}}
+  connectors:
+    - contactor: 17
+      mirror: {pin: 27}
+      pilot: {type: simulated}
+      meter: {map: MAP, bus: rs485, unit: 2}
+"""
+
+
+def station(tmp_path, name):
+    """What is found in a station with such a meter, without what its simulated pilot is warned of."""
+    (tmp_path / "station.yaml").write_text(STATION.replace("MAP", name))
+    _, findings, sources = load(tmp_path / "station.yaml", {}, {})
+    return [one for one in findings if one.severity == "error"], sources
+
+
+@pytest.mark.parametrize("name", ["sdm630", "own.yaml"])
+def test_a_station_may_name_a_map_of_ours_or_of_its_own(tmp_path, name):
+    (tmp_path / "own.yaml").write_text(OWN)
+    assert station(tmp_path, name)[0] == []
+
+
+def test_a_map_that_is_not_there_is_wrong_where_it_is_named(tmp_path):
+    ((finding,), _) = station(tmp_path, "sdm63")
+    assert (finding.mark.line, finding.mark.column) == (14, 20)
+    assert finding.message.startswith(
+        "board.connectors.1.meter.map: no register map 'sdm63' — did you mean 'sdm630'?"
+    )
+
+
+def test_what_is_wrong_in_a_map_is_wrong_in_its_file(tmp_path):
+    (tmp_path / "own.yaml").write_text(changed("unit: Wh", "unit: kwh"))
+    findings, sources = station(tmp_path, "own.yaml")
+    assert as_text(findings, sources) == (
+        f"{tmp_path}/own.yaml:7:32: error: registers.energy.unit: 'kwh' is neither Wh nor kWh nor MWh"
+        " — did you mean 'kWh'? [bad-setting]\n  |\n7 |   energy: {address: 100, unit: kwh}\n"
+        "  |                                ^~~"
+    )
+
+
+def test_a_meter_of_one_phase_is_not_enough_for_three(tmp_path):
+    ((finding,), _) = station(tmp_path, "sdm120")
+    assert finding.mark.line == 14
+    assert finding.message == (
+        "board.connectors.1.meter.map: Eastron SDM120 measures one phase, and the connector has 3"
+    )
 
 
 # -- requests ------------------------------------------------------------------------------------------------
