@@ -17,7 +17,7 @@ import pytest
 from charger.cli import run_command
 
 DOCS = Path(__file__).parent.parent / "docs"
-PAGES = ["trace.md", "simulate.md"]
+PAGES = ["meters.md", "trace.md", "simulate.md"]
 BLOCK = re.compile(r"```(?P<kind>\w+)\n(?P<text>.*?)```\n", re.DOTALL)
 GAP = "[...]"
 

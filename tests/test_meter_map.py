@@ -1,5 +1,6 @@
 """Register maps: the shipped ones are right, wrong ones are explained, and few requests fetch everything."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,22 @@ def test_one_register_may_be_otherwise_than_the_others(tmp_path):
 )
 def test_a_map_may_say_how_the_meter_leaves_its_factory(tmp_path, written, is_):
     assert right(tmp_path, f"factory: {written}\n{OWN}").factory == is_
+
+
+def test_the_page_about_meters_lists_those_that_are_shipped_and_shows_one_that_is_right(tmp_path):
+    page = (Path(__file__).parent.parent / "docs" / "meters.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(.+)` \| (.+) \| (.) \| (yes|no) \|$", page, re.MULTILINE)
+    maps = {name: read_map(name, Path())[0] for name in shipped_maps()}
+    told = {
+        name: any(register.quantity == "currents" for register in one.registers) for name, one in maps.items()
+    }
+    assert rows == [
+        (name, one.meter, str(one.phases), "yes" if told[name] else "no") for name, one in maps.items()
+    ]
+    example = re.search(r"```yaml\n# grid.yaml\n(.*?)```", page, re.DOTALL)[1]
+    assert asked(right(tmp_path, example)) == [
+        *((3, 0x100, 4), (3, 0x110, 2), (3, 0x120, 6), (3, 0x130, 6)),
+    ]
 
 
 # -- mistakes ------------------------------------------------------------------------------------------------

@@ -34,8 +34,12 @@ MOST_ENERGY: Final = 1e11
 """Wh, ten times as much as any of these meters can show."""
 NOMINAL: Final = 300.0
 """V, for the power that belongs to a current."""
-PERIOD: Final = 0.9
-"""s after which a reading is reported though it has hardly changed: a second, less what a bus is late."""
+SOON, SELDOM = 0.9, 60.0
+"""s after which a reading is reported though it has hardly changed: while power flows a second, less what a
+bus is late; else seldom, since every report is a step of the core, of which a trace holds not many.
+"""
+FLOWS: Final = 10.0
+"""W from which on power flows."""
 
 _log = logging.getLogger(__name__)
 
@@ -209,7 +213,7 @@ class ModbusMeter:
             if self._failed:
                 _log.warning("%s: works again", self._name)
             self._failed = False
-            if self._last is None or now - self._reported >= PERIOD or _differs(said, self._last):
+            if self._last is None or _differs(said, self._last, now - self._reported):
                 self._last, self._reported = said, now
                 self._said(said)
 
@@ -228,10 +232,12 @@ class ModbusMeter:
         self._clock.start(self._name, due, self._watch)
 
 
-def _differs(one: MeterSaid, other: MeterSaid) -> bool:
-    """Whether somebody should hear of it before the second is over."""
+def _differs(one: MeterSaid, other: MeterSaid, age: float) -> bool:
+    """Whether somebody should hear of `one`, `age` s after the `other`."""
+    flows = one.energy != other.energy or abs(one.power) >= FLOWS
     return (
-        abs(one.power - other.power) >= 100
+        age >= (SOON if flows else SELDOM)
+        or abs(one.power - other.power) >= 100
         or len(one.currents) != len(other.currents)
         or any(abs(a - b) >= 0.5 for a, b in zip(one.currents, other.currents, strict=True))
         or len(one.voltages) != len(other.voltages)

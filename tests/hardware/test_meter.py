@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from meter_kit import EASTRON_3, METERS, words
 from modbus_kit import PATIENCE, Device, hurry, served
 from pymodbus.constants import ExcCodes
+from rig import Rig
 
 from charger.board import MeterPlan, ModbusBus
 from charger.clock import VirtualClock
@@ -61,6 +63,12 @@ class Watched:
     def next(self):
         return self.reports.get(timeout=PATIENCE)
 
+    def live(self, seconds):
+        """Let time pass while the meter is read."""
+        for _ in range(round(seconds / 5)):
+            self.clock.advance(5.0)
+            self.settle()
+
     def settle(self):
         """Wait until everything that is in the registers now has been read, and judged."""
         done = threading.Event()
@@ -106,6 +114,30 @@ def test_phases_that_are_not_connected_are_left_out():
     with served("tcp", one) as server:
         said = read_once(server.plan, plan("abb-b23"), found, 3)
     assert (said.currents, said.voltages) == ((16.0,), (pytest.approx(230.2),))
+
+
+def test_what_each_phase_says_stands_in_meter_values():
+    """OCPP 1.6 §3.16.3: real currents and voltages, phase by phase."""
+    with served("rtu", device()) as server:
+        said = read_once(server.plan, plan(), SDM630, 3)
+    rig = Rig(
+        MeterValuesSampledData="Energy.Active.Import.Register,Power.Active.Import,Current.Import,Voltage"
+    )
+    rig.wires("meter.sampled", 1, **asdict(said))
+    rig.call("TriggerMessage", requestedMessage="MeterValues", connectorId=1)
+    rig.after(1)
+    (payload,) = rig.sent("MeterValues")
+    found = payload["meterValue"][0]["sampledValue"]
+    assert [(one["measurand"], one.get("phase"), one["value"], one["unit"]) for one in found] == [
+        ("Energy.Active.Import.Register", None, "12345625", "Wh"),
+        ("Power.Active.Import", None, "10875.0", "W"),
+        ("Current.Import", "L1", "16.00", "A"),
+        ("Current.Import", "L2", "15.50", "A"),
+        ("Current.Import", "L3", "15.75", "A"),
+        ("Voltage", "L1-N", "230.2", "V"),
+        ("Voltage", "L2-N", "229.5", "V"),
+        ("Voltage", "L3-N", "231.0", "V"),
+    ]
 
 
 def test_a_current_that_a_meter_gives_a_direction_is_a_current():
@@ -259,6 +291,23 @@ def test_readings_are_reported_when_they_have_changed_or_a_second_is_over():
         assert watched.next().power == 11000.0
         watched.settle()
         assert watched.reports.empty()
+
+
+def test_while_nothing_flows_a_minute_is_often_enough():
+    one = device()
+    put(one, POWER, 3.0)
+    with served("tcp", one) as server, Watched(server) as watched:
+        watched.next()
+        put(one, VOLTAGE, 231.0)
+        watched.live(55.0)
+        assert watched.reports.empty()
+        watched.live(5.0)
+        assert watched.next().voltages[0] == 231.0
+        watched.live(5.0)
+        assert watched.reports.empty()
+        put(one, ENERGY, 12345.650)
+        watched.clock.advance(1.0)
+        assert watched.next().energy == pytest.approx(12345650.0)
 
 
 def test_a_phase_that_is_lost_is_a_change():
