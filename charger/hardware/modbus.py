@@ -38,6 +38,8 @@ Failed = Callable[[Exception], None]
 
 TURNAROUND: Final = 0.2
 """s that a device on a serial line may think; the time of the characters comes on top."""
+LATE: Final = 1.0
+"""s after a request in which its answer may still come on a serial line, where another might take it."""
 NETWORK: Final = 1.0
 """s for a connection, and for an answer through a gateway."""
 BACK_OFF: Final = (0.1, 5.0)
@@ -212,6 +214,8 @@ class _Line:
         self.place = f"{plan.host}:{plan.tcp_port}" if plan.host else plan.port
         self._client: ModbusBaseSyncClient | None = None
         self._heard = 0
+        self._late: dict[int, tuple[tuple[int, int, int], float]] = {}
+        """Unit → what it has not answered (function code, count, address), and until when it may."""
         self._unanswered = 0
         self._delay = 0.0
         self._again = -inf
@@ -229,11 +233,14 @@ class _Line:
             OSError: there is none that is right.
         """
         client = self._opened()
+        self._refuse_confusion(request)
+        sent = time.monotonic()
         client.comm_params.timeout_connect = self._patience(request)
         self._heard = 0
         try:
             answer = client.execute(no_response_expected=False, request=request)
         except ModbusIOException:  # nothing, or nothing readable
+            self._late[request.dev_id] = _kind(request), sent + LATE
             raise self._silent(request.dev_id, what) from None
         except (OSError, ConnectionException) as error:
             self.close()
@@ -251,6 +258,22 @@ class _Line:
         if answer.function_code != request.function_code:
             raise OSError(f"unit {request.dev_id} answers another request than {what}")
         return answer
+
+    def _refuse_confusion(self, request: ModbusPDU) -> None:
+        """An answer does not say to which request, and of which address; only over TCP it has a number.
+
+        A repeated request may get the answer to the one before, which is as good; so may the one after it.
+        """
+        if self._plan.host or request.dev_id not in self._late:
+            return
+        late, until = self._late[request.dev_id]
+        now = time.monotonic()
+        if now >= until:
+            del self._late[request.dev_id]
+        elif _kind(request) == late:
+            self._late[request.dev_id] = late, now + LATE
+        elif _kind(request)[:2] == late[:2]:
+            raise OSError(f"unit {request.dev_id} may still answer what it was asked before")
 
     def _patience(self, request: ModbusPDU) -> float:
         if self._plan.host:
@@ -318,6 +341,10 @@ class _Line:
         if not sending:
             self._heard = len(data)
         return data
+
+
+def _kind(request: ModbusPDU) -> tuple[int, int, int]:
+    return request.function_code, request.count, request.address
 
 
 def _words(error: Exception) -> str:

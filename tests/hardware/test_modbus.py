@@ -4,7 +4,7 @@ import logging
 import queue
 import socket
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import pairwise
 
 import pytest
@@ -154,16 +154,66 @@ def test_a_write_that_is_echoed_differently_is_refused():
         assert str(error) == "unit 1 answers another request than writing 6 to holding register 0x0011"
 
 
-def test_an_answer_that_comes_too_late_is_taken_for_no_other():
+@contextmanager
+def late(server, line):
+    """An answer, of 3, is held back, and comes in front of the next one."""
     held = queue.Queue()
-    with served("rtu", meter()) as server, Line(server.plan) as line:
-        server.answers = lambda data: (held.put(data), b"")[1]
-        hurry()
-        assert isinstance(line.ask(lambda registers: registers.read_input(1, 0x10, 1)), OSError)
-        late = held.get(timeout=PATIENCE)
-        server.answers = lambda data: late + data
-        # The late one says 3; it is shorter than what is asked for now.
-        assert line.ask(lambda registers: registers.read_input(1, 0x11, 2)) != [3]
+    hurry()
+    server.answers = lambda data: (held.put(data), b"")[1]
+    error = line.ask(lambda registers: registers.read_input(1, 0x10, 1))
+    assert str(error) == "unit 1 does not answer reading input register 0x0010"
+    first = held.get(timeout=PATIENCE)
+    server.answers = lambda data: (server.__setattr__("answers", bytes), first + data)[1]
+    hurry(PATIENCE)
+    yield
+
+
+def test_an_answer_that_comes_too_late_is_not_taken_for_one_to_another_request():
+    """The answer to 0x0010 would do for 0x0011: it is as long, and does not say what it is for."""
+    with served("rtu", meter()) as server, Line(server.plan) as line, late(server, line):
+        error = line.ask(lambda registers: registers.read_input(1, 0x11, 1))
+        assert str(error) == "unit 1 may still answer what it was asked before"
+
+
+def test_an_answer_that_comes_too_late_will_do_for_the_same_request():
+    with served("rtu", meter()) as server, Line(server.plan) as line, late(server, line):
+        assert line.ask(lambda registers: registers.read_input(1, 0x10, 1)) == [3]
+        # and now the answer to this one may be under way
+        assert isinstance(line.ask(lambda registers: registers.read_input(1, 0x11, 1)), OSError)
+
+
+def test_an_answer_that_comes_too_late_is_in_nobodys_way_who_asks_otherwise():
+    device = meter()
+    with served("rtu", device) as server, Line(server.plan) as line, late(server, line):
+        assert line.ask(lambda registers: registers.read_input(1, 0x11, 2)) != [3, 4]  # it is too short
+        assert line.ask(lambda registers: registers.write(1, 0x11, 9)) is None
+        assert line.ask(lambda registers: registers.read_holding(1, 0x11, 1)) == [9]
+
+
+def test_after_a_second_no_answer_is_waited_for_any_more(monkeypatch):
+    monkeypatch.setattr(modbus, "LATE", 0.0)
+    with served("rtu", meter()) as server, Line(server.plan) as line, late(server, line):
+        server.answers = bytes
+        assert line.ask(lambda registers: registers.read_input(1, 0x11, 1)) == [4]
+        assert line.bus._line._late == {}
+
+
+def test_over_the_network_answers_have_numbers(monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as peer:
+        peer.settimeout(PATIENCE)
+        monkeypatch.setattr(modbus, "NETWORK", 0.02)
+        with Line(ModbusBus(host="127.0.0.1", tcp_port=peer.getsockname()[1])) as line:
+            assert isinstance(line.ask(lambda registers: registers.read_input(1, 0x10, 1)), OSError)
+            monkeypatch.setattr(modbus, "NETWORK", PATIENCE)
+            line.soon(lambda registers: registers.read_input(1, 0x11, 1))
+            connection, _ = peer.accept()
+            with connection:
+                asked = b""
+                while len(asked) < 24:
+                    asked += connection.recv(24 - len(asked))
+                for number, value in ((asked[:2], 3), (asked[12:14], 4)):
+                    connection.sendall(number + bytes.fromhex("0000 0005 01 04 02 00") + bytes([value]))
+                assert line.next() == [4]
 
 
 def test_a_silent_device_costs_little_time_on_a_serial_line():
