@@ -367,6 +367,19 @@ def test_a_meter_that_refuses_fails_and_works_again(kind, caplog):
         fails(watched)
 
 
+def test_a_meter_that_works_again_says_so_at_once_though_nothing_has_changed():
+    one = device()
+    put(one, POWER, 0.0)
+    with served("tcp", one) as server, Watched(server) as watched:
+        before = watched.next()
+        one.refuses = ExcCodes.DEVICE_BUSY
+        watched.settle()
+        watched.clock.advance(10.0)
+        assert watched.next() is None
+        one.refuses = None
+        assert watched.next() == before
+
+
 def test_a_wire_that_is_cut_is_a_failure_until_it_is_mended():
     with served("rtu", device()) as server, Watched(server) as watched:
         watched.next()

@@ -177,8 +177,10 @@ def test_an_answer_that_comes_too_late_is_not_taken_for_one_to_another_request()
 
 def test_an_answer_that_comes_too_late_will_do_for_the_same_request():
     with served("rtu", meter()) as server, Line(server.plan) as line, late(server, line):
+        _, until = line.bus._line._late[1]
         assert line.ask(lambda registers: registers.read_input(1, 0x10, 1)) == [3]
         # and now the answer to this one may be under way
+        assert line.bus._line._late[1][1] > until
         assert isinstance(line.ask(lambda registers: registers.read_input(1, 0x11, 1)), OSError)
 
 
@@ -298,11 +300,13 @@ def test_a_gateway_that_goes_and_comes_back_is_found_again(monkeypatch):
         line.every(0.01, lambda registers: registers.read_input(1, 0x10, 1))
         assert line.next() == [3]
         server.stop()
-        while not isinstance(line.next(), OSError):
+        while "cannot be opened" not in str(line.next()):
             pass
+        assert line.bus._line._delay > 0
         server.start()
         while line.next() != [3]:
             pass
+        assert line.bus._line._delay == 0  # the next time it begins with the shortest
 
 
 def test_a_connection_that_nobody_answers_any_more_is_made_anew(monkeypatch):
