@@ -342,11 +342,12 @@ def test_one_wrong_value_is_one_finding(here, line, message):
 
 
 IN_CONNECTOR = {
-    "meter: {map: ../x, bus: b, unit: 1}": "meter.map: '../x' is no name: write letters, digits, '-' and '_'",
-    "meter: {map: x, bus: b, unit: 248}": "meter.unit: 248 is out of range: from 1 to 247",
-    "meter: {map: x, bus: b, unit: 1, period: 10}": "meter.period: 10 s is out of range: from 0.2 to 5 s",
-    "meter: {map: x, bus: c, unit: 1}": "meter.bus: there is no bus 'c': there are b",
-    "meter: {map: x, bus: bb, unit: 1}": "meter.bus: there is no bus 'bb' — did you mean 'b'?",
+    "meter: {map: sdm, bus: b, unit: 1}": "meter.map: no register map 'sdm' — did you mean 'sdm72'?; the file of "
+    "one of your own ends in .yaml",
+    "meter: {map: sdm630, bus: b, unit: 248}": "meter.unit: 248 is out of range: from 1 to 247",
+    "meter: {map: sdm630, bus: b, unit: 1, period: 10}": "meter.period: 10 s is out of range: from 0.2 to 5 s",
+    "meter: {map: sdm630, bus: c, unit: 1}": "meter.bus: there is no bus 'c': there are b",
+    "meter: {map: sdm630, bus: bb, unit: 1}": "meter.bus: there is no bus 'bb' — did you mean 'b'?",
     "pilot: {type: modbuss}": "pilot.type: 'modbuss' is neither simulated nor modbus nor kernel "
     "— did you mean 'modbus'?",
     "pilot: {type: simulated, unit: 1}": "pilot has no key 'unit': known are type",
@@ -528,11 +529,11 @@ board:
     - contactor: 17
       mirror: none
       pilot: {type: modbus, bus: a, unit: 1}
-      meter: {map: x, bus: b, unit: 1}
+      meter: {map: sdm630, bus: b, unit: 1}
     - contactor: 27
       mirror: none
       pilot: {type: modbus, bus: a, unit: 2}
-      meter: {map: x, bus: a, unit: 1}
+      meter: {map: sdm630, bus: a, unit: 1}
 """
     taken = "unit 1 of a is board.connectors.1.pilot.unit already (line 13, column 43)"
     told(here, STATION + "connectors: [{cable: fixed}, {cable: fixed}]\n" + text, "1}",
