@@ -9,7 +9,9 @@ Knows no meter and no pilot. The only importer of pymodbus, whose interface chan
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 import socket
 import time
 from collections import deque
@@ -57,6 +59,11 @@ EXCEPTIONS: Final = {
     11: "does not answer the gateway",
 }
 """Exception code → what the device says of itself (Modbus Application Protocol 1.1b3 §7)."""
+
+REASONS: Final = {
+    errno.EACCES: "permission denied: its user must be in the group that owns it (dialout)",
+    errno.EAGAIN: "another program uses it",
+}
 
 _log = logging.getLogger(__name__)
 # All that it has to say comes as an exception as well; it writes 20 frames for every missing answer.
@@ -348,7 +355,8 @@ def _kind(request: ModbusPDU) -> tuple[int, int, int]:
 
 
 def _words(error: Exception) -> str:
+    """Why a bus cannot be opened. pyserial puts a sentence of its own around the one of the system."""
     number = error.errno if isinstance(error, OSError) else None
-    if number == 13:
-        return "permission denied: its user must be in the group that owns it (dialout)"
-    return str(error)
+    if number is None or number <= 0:  # a time-out, a name that nobody knows
+        return str(error)
+    return REASONS.get(number) or os.strerror(number)
