@@ -80,13 +80,14 @@ class KernelPilot:
     adc: int
     """Chip select of an MCP3008 on SPI bus 0: 0 or 1."""
     high: int
-    """ADC channel of the positive peak of the pilot."""
+    """ADC channel of the pilot, or of its positive peak if the board holds it."""
     low: int
-    """ADC channel of the negative peak of the pilot."""
+    """ADC channel of the negative peak; the same one where nothing is held."""
     proximity: int | None = None
     """ADC channel of the proximity contact; None with a fixed cable."""
-    divider: tuple[float, float] = (8.4, 0.0)
-    """Volts of the pilot at the full scale and at the zero of the ADC, see docs/hardware.md."""
+    divider: tuple[float, float] = (14.3, -15.0)
+    """Volts of the pilot at the full scale and at the zero of the ADC: 100 kΩ from the pilot, 22 kΩ to 3.3 V,
+    30 kΩ to ground (docs/hardware.md)."""
 
 
 PilotPlan = SimulatedPilot | ModbusPilot | KernelPilot

@@ -61,6 +61,7 @@ class Lines(Protocol):
 
 
 PilotState = Literal["A", "B", "C", "D", "E", "F"]
+Wrong = Literal["", "diode", "cable", "silent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ class PilotSaid:
     """A: no car; B: connected; C: asks for energy; D: asks, and wants ventilation; E: short; F: no pilot."""
     cable: float | None = None
     """A that the cable carries by its proximity contact: 13, 20, 32, 63; None: no plug, or a fixed cable."""
-    wrong: Literal["", "diode", "cable", "silent"] = ""
+    wrong: Wrong = ""
     """The car's diode is missing; the proximity resistor is none; the board does not answer."""
 
 
