@@ -29,7 +29,7 @@ SLOW: Final = 0.25
 """s that a state must be seen before it is believed."""
 QUICK: Final = 0.025
 """s, where somebody has to hurry: towards A, E and F, and out of C and D."""
-DIODE: Final = 0.06
+DIODE: Final = 0.05
 """s that the negative half must be wrong before the diode counts as missing; well again after `SLOW`."""
 MISSED: Final = 0.1
 """s that the positive half may hide from us under PWM: between two samples it is shorter than it looks."""

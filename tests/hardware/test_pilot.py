@@ -153,7 +153,7 @@ def test_the_negative_half_shows_the_diode():
 )
 def test_levels_are_found_in_samples_of_any_phase(upper, lower, noise, high):
     clean = [high] * upper + [-12.0] * lower
-    found = peaks([volts + off for volts, off in zip(clean, noise)])
+    found = peaks([volts + off for volts, off in zip(clean, noise, strict=False)])
     assert found.high == pytest.approx(high, abs=0.1)
     assert found.low == pytest.approx(-12, abs=0.1)
 
@@ -169,11 +169,11 @@ def test_without_pwm_there_is_one_level():
 # -- debouncing ---------------------------------------------------------------------------------------------
 
 LEVEL = {"A": 12.0, "B": 9.0, "C": 6.0, "D": 3.0, "E": 0.0, "F": -12.0}
-STEP = 0.02
+STEP = 0.025
 
 
 class Wire:
-    """A wire that is looked at every 20 ms."""
+    """A wire that is looked at every 25 ms."""
 
     def __init__(self):
         self.sight = Sight()
