@@ -2,9 +2,9 @@
 
 The PWM is as exact as the processor's crystal, and goes on whatever this program does. What the wire says is
 sampled on a thread of its own, in bursts at no particular phase, of which the upper and the lower level are
-taken (`pilot.peaks`). A burst of MCP3008 readings takes about 13 ms; with the debouncing of `pilot.Sight` it is
-40 to 90 ms from the car's leaving of state C to its report. A system that is not real-time does not warrant
-that; a pilot board does (docs/hardware.md).
+taken (`pilot.peaks`). A burst of MCP3008 readings takes about 13 ms; with the debouncing of `pilot.Sight` the
+car's leaving of state C is reported after 40 to 90 ms. A system that is not real-time does not warrant that;
+a pilot board does (docs/hardware.md).
 
 Not tried: a real PWM, a real ADC, a real car.
 """
