@@ -9,6 +9,7 @@ import pytest
 from rig import Rig
 
 from charger import ports
+from charger.statechart.event import Event
 
 
 def commands(rig: Rig, kind: type, connector: int = 1) -> list[tuple[float, Any]]:
@@ -153,6 +154,157 @@ def test_the_duty_cycle_changes_at_most_every_5_s() -> None:
     assert rig.told()[-1] == "Charging"
 
 
+def test_the_last_value_wins_while_the_car_draws() -> None:
+    """Digest §7.2, from a duty cycle that has been steady for long."""
+    rig = Rig()
+    rig.session()
+    rig.after(60)
+    assert rig.state("pilot", 1) == "Drawing"
+    at = rig.clock.now().monotonic
+    rig.limit(1, 20)
+    rig.limit(1, 10)
+    rig.after(6)
+    assert offers(rig)[-2:] == [(at, 20), (at + 5, 10)]
+
+
+def test_a_car_that_changes_its_mind_all_the_time_does_not_wear_out_the_contactor() -> None:
+    """Study 5, WARP: 5 s between two times in state C; PWM goes on."""
+    rig = Rig()
+    rig.session()
+    for _ in range(20):
+        rig.hardware.simulate("ev", 1, {"state": "suspended"})
+        rig.after(0.5)
+        rig.hardware.simulate("ev", 1, {"state": "ready"})
+        rig.after(0.5)
+    rig.after(10)
+    shut = [at for at, _ in commands(rig, ports.CloseContactor)]
+    opened = [at for at, _ in commands(rig, ports.OpenContactor)]
+    assert len(shut) == 5
+    for at in shut[1:]:
+        assert at - max(moment for moment in opened if moment < at) >= 5
+    assert [amps for _, amps in offers(rig) if not amps][1:] == []
+    assert rig.status() == "Charging"
+
+
+def test_an_ev_that_says_again_that_it_asks_for_nothing_has_not_paused() -> None:
+    """Hardware may tell state B anew, after state F for instance: the car is still taken for asleep."""
+    rig = Rig()
+    sleeping(rig)
+    rig.driver.post(Event("ev.paused", 1))
+    rig.after(85)
+    assert rig.state("pilot", 1) == "Steady"
+    rig.after(6)
+    assert rig.state("pilot", 1) == "Waking"
+
+
+def test_the_end_of_the_transaction_in_such_a_pause() -> None:
+    """Withdrawn at once."""
+    rig = Rig()
+    rig.session()
+    rig.act("ev", 1, state="suspended")
+    assert rig.state("pilot", 1) == "Pausing"
+    rig.swipe()
+    assert rig.hardware.describe(1)["pilot_amps"] == 0
+
+
+def test_a_fault_in_such_a_pause_shows_state_f() -> None:
+    """Digest §7.1."""
+    rig = Rig()
+    rig.session()
+    rig.act("ev", 1, state="suspended")
+    assert rig.state("pilot", 1) == "Pausing"
+    rig.act("fault", 1, error_code="GroundFailure")
+    assert rig.hardware.describe(1)["pilot_amps"] is None
+
+
+def sleeping(rig: Rig) -> float:
+    """A car that does not answer to the offer; the moment of the offer."""
+    rig.plug()
+    rig.act("ev", 1, state="suspended")
+    rig.swipe()
+    rig.until(lambda: rig.state("pilot", 1) == "Fresh")
+    return offers(rig)[-1][0]
+
+
+def test_a_car_that_sleeps_is_woken_up_twice() -> None:
+    """Study 5, WARP: state F for 4 s after 90 s in B2, and once more after 30 s."""
+    rig = Rig()
+    at = sleeping(rig)
+    rig.after(600)
+    told = [(round(when - at, 3), amps) for when, amps in offers(rig) if when >= at]
+    assert told == [(0, 32), (90, None), (94, 32), (124, None), (128, 32)]
+    assert rig.status() == "SuspendedEV"
+
+
+def test_a_car_that_wakes_up_charges() -> None:
+    """What it is for."""
+    rig = Rig()
+    sleeping(rig)
+    rig.until(lambda: rig.state("pilot", 1) == "Waking", most=100, step=0.5)
+    rig.hardware.simulate("ev", 1, {"state": "ready"})
+    rig.after(3)
+    assert not closed(rig)
+    rig.after(3)
+    assert rig.status() == "Charging"
+    assert closed(rig)
+
+
+def test_limits_that_change_do_not_keep_a_car_asleep() -> None:
+    """It is 90 s of the offer, not of one value of it."""
+    rig = Rig()
+    at = sleeping(rig)
+    for amps in (10, 11, 12, 13, 14, 15):
+        rig.limit(1, amps)
+        rig.after(20)
+    assert (round(offers(rig)[-1][0] - at), rig.state("pilot", 1)) != (0, "Fresh")
+    assert any(amps is None and round(when - at) == 90 for when, amps in offers(rig))
+
+
+def test_a_car_that_has_charged_is_left_alone() -> None:
+    """It is full, or waits for its own time."""
+    rig = Rig()
+    rig.session()
+    rig.act("ev", 1, state="suspended")
+    at = rig.clock.now().monotonic
+    rig.after(3600)
+    assert [amps for when, amps in offers(rig) if when > at] == []
+
+
+def test_a_car_that_has_answered_is_left_alone_at_a_new_limit_too() -> None:
+    """It is known to be awake as long as the offer lasts."""
+    rig = Rig()
+    rig.session()
+    rig.after(10)
+    rig.act("ev", 1, state="suspended")
+    rig.after(10)
+    rig.limit(1, 10)
+    at = rig.clock.now().monotonic
+    rig.after(3600)
+    assert [amps for when, amps in offers(rig) if when > at] == []
+
+
+def test_after_a_pause_by_the_station_a_car_is_woken_up_again() -> None:
+    """A car that was kept waiting for the sun sleeps in the morning."""
+    rig = Rig()
+    rig.session()
+    rig.limit(1, 0)
+    rig.after(3600)
+    rig.act("ev", 1, state="suspended")
+    rig.limit(1, 16)
+    at = rig.clock.now().monotonic
+    rig.after(200)
+    assert [round(when - at) for when, amps in offers(rig) if when > at and amps is None] == [90, 124]
+
+
+def test_a_car_that_is_being_woken_up_when_the_transaction_ends() -> None:
+    """Steady +12 V at once."""
+    rig = Rig()
+    sleeping(rig)
+    rig.until(lambda: rig.state("pilot", 1) == "Waking", most=100, step=0.5)
+    rig.swipe()
+    assert rig.hardware.describe(1)["pilot_amps"] == 0
+
+
 def test_a_fault_shows_state_f_at_once_and_for_300_ms_at_least() -> None:
     """Table A.5: the pulse tells the car."""
     rig = Rig()
@@ -222,7 +374,7 @@ def test_a_car_that_changes_its_mind_while_the_contactor_closes() -> None:
     rig.after(1)
     assert rig.state("power", 1) == "Open"
     rig.act("ev", 1, state="ready")
-    rig.after(1)
+    rig.after(4)  # the coil was energised: it rests
     assert closed(rig)
 
 

@@ -49,13 +49,13 @@ def test_minimum_status_duration_tells_only_what_lasts() -> None:
 
 def test_minimum_status_duration_counts_anew_with_every_change() -> None:
     """§9.1.27: and what has gone back is not told at all."""
-    rig = Rig(MinimumStatusDuration="5")
-    rig.after(5)
+    rig = Rig(MinimumStatusDuration="8")
+    rig.after(8)
     rig.forget()
     rig.plug()
     rig.after(3)
     rig.swipe()
-    rig.after(4.2)
+    rig.after(7.2)
     assert rig.told() == []
     rig.after(1)
     assert rig.told() == ["Charging"]
