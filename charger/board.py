@@ -70,6 +70,10 @@ class ModbusPilot:
     unit: int
 
 
+DIVIDER: Final = (14.3, -15.0)
+"""100 kΩ from the pilot, 22 kΩ to 3.3 V, 30 kΩ to ground: see `KernelPilot.divider`, and docs/hardware.md."""
+
+
 @dataclass(frozen=True, slots=True)
 class KernelPilot:
     """The processor's own PWM, and an ADC that sees the pilot and the proximity contact."""
@@ -85,9 +89,8 @@ class KernelPilot:
     """ADC channel of the negative peak; the same one where nothing is held."""
     proximity: int | None = None
     """ADC channel of the proximity contact; None with a fixed cable."""
-    divider: tuple[float, float] = (14.3, -15.0)
-    """Volts of the pilot at the full scale and at the zero of the ADC: 100 kΩ from the pilot, 22 kΩ to 3.3 V,
-    30 kΩ to ground (docs/hardware.md)."""
+    divider: tuple[float, float] = DIVIDER
+    """Volts of the pilot at the full scale and at the zero of the ADC."""
 
 
 PilotPlan = SimulatedPilot | ModbusPilot | KernelPilot

@@ -273,7 +273,7 @@ class _BoardReader:
             high=self._need(section, "high", channel, 0, "0"),
             low=self._need(section, "low", channel, 1, "1"),
             proximity=self._reader.take(section, "proximity", channel, None),
-            divider=self._reader.take(section, "divider", values.pair, (8.4, 0.0)),
+            divider=self._reader.take(section, "divider", values.pair, plan.DIVIDER),
         )
 
     def _on_bus(self, section: Section) -> tuple[str, int]:

@@ -225,7 +225,7 @@ def pair(node: Node) -> tuple[float, float]:
     )
     first, second = found if len(found) == 2 else (None, None)
     if not (_is_number(first) and _is_number(second)):
-        raise WrongError("two numbers should stand here, like [8.4, 0.0]", "wrong-kind")
+        raise WrongError("two numbers should stand here, like [14.3, -15]", "wrong-kind")
     if first == second:
         raise WrongError("two different numbers, please")
     return float(first), float(second)
