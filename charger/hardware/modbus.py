@@ -29,7 +29,7 @@ from pymodbus.pdu import ModbusPDU
 from pymodbus.pdu.register_message import (
     ReadHoldingRegistersRequest,
     ReadInputRegistersRequest,
-    WriteSingleRegisterRequest,
+    WriteMultipleRegistersRequest,
 )
 
 from charger.board import ModbusBus
@@ -196,10 +196,10 @@ class _Turn:
         return self._read(request, "input", count)
 
     def write(self, unit: int, address: int, value: int) -> None:
-        request = WriteSingleRegisterRequest(dev_id=unit, address=address, registers=[value])
+        request = WriteMultipleRegistersRequest(dev_id=unit, address=address, registers=[value])
         what = f"writing {value} to holding register {address:#06x}"
         answer = self._bus.exchange(self._task, request, what)
-        if answer.address != address or answer.registers != [value]:
+        if (answer.address, answer.count) != (address, 1):
             raise OSError(f"unit {unit} answers another request than {what}")
 
     def _read(self, request: ModbusPDU, kind: str, count: int) -> list[int]:

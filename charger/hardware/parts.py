@@ -155,7 +155,7 @@ class Registers(Protocol):
         """As `read_holding`, by function code 4."""
 
     def write(self, unit: int, address: int, value: int) -> None:
-        """Write one holding register by function code 6.
+        """Write one holding register, by function code 16, as programs for EVSE boards do.
 
         Raises:
             OSError: as `read_holding`.

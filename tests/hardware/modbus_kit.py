@@ -41,7 +41,7 @@ class Device:
             self.before()
         if self.refuses is not None:
             return self.refuses
-        if function == 6:
+        if function in (6, 16):
             if values is None:
                 return None  # reads back what it has written
             self.written.append((address, values[0]))
