@@ -174,6 +174,10 @@ class KernelPilot:
         self._voice.close()
         self._end.set()
         self.offer(0)
+        if self._thread.is_alive():
+            self._thread.join(
+                PATIENCE
+            )  # whoever closes the ADC then finds nobody reading; if it hangs, so be it
 
     def look(self) -> None:
         """Sample the wire once, and report what is believed. For the thread, and for tests.

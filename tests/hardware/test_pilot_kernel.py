@@ -347,6 +347,13 @@ def test_an_adc_that_does_not_answer_ends_a_look(chip):
     assert wire.said[-1] == SILENT
 
 
+def test_an_end_without_a_beginning(chip):
+    wire = Wire(chip)
+    wire.pilot.offer(16)
+    wire.pilot.close()
+    assert on_wire(chip) == STEADY
+
+
 class Steady:
     """An ADC that sees 9 V, or an error, or hangs."""
 
@@ -382,6 +389,6 @@ def test_on_its_own_thread(chip, caplog):
     assert said.get(timeout=PATIENCE) == PilotSaid("B")
     pilot.offer(16)
     pilot.close()
-    pilot._thread.join(PATIENCE)
+    assert not pilot._thread.is_alive()
     assert on_wire(chip) == STEADY
     assert [record.message for record in caplog.records] == ["control pilot: ADC channel 0 does not answer"]

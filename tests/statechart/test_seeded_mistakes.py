@@ -174,8 +174,8 @@ SEEDS = {
         *("never-taken", "    on: {card.presented: Idle}", "`always` leaves 'Deciding' at once"),
     ),
     "two timers for the same time": Seed(
-        *("pilot.yaml", "    initial: Fresh\n", "    initial: Fresh\n    after: {5s: Withdrawing}\n"),
-        *("same-moment", "        after: {5s: Steady}", "runs out together with the one at line 16"),
+        *("pilot.yaml", "          30s: {", "          5s: Withdrawing\n          30s: {"),
+        *("same-moment", "              5s:", "runs out together with the one at line 26"),
     ),
     "always, round and round": Seed(
         *(

@@ -159,7 +159,7 @@ def test_the_last_value_wins_while_the_car_draws() -> None:
     rig = Rig()
     rig.session()
     rig.after(60)
-    assert rig.state("pilot", 1) == "Drawing"
+    assert rig.state("pilot", 1) == "Steady"
     at = rig.clock.now().monotonic
     rig.limit(1, 20)
     rig.limit(1, 10)
@@ -192,7 +192,7 @@ def test_an_ev_that_says_again_that_it_asks_for_nothing_has_not_paused() -> None
     sleeping(rig)
     rig.driver.post(Event("ev.paused", 1))
     rig.after(85)
-    assert rig.state("pilot", 1) == "Steady"
+    assert rig.state("pilot", 1) == "Calling"
     rig.after(6)
     assert rig.state("pilot", 1) == "Waking"
 

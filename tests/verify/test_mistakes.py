@@ -151,7 +151,7 @@ MISTAKES = {
         ],
         "pilot",
         "no-way-out",
-        "charts/pilot.yaml:34",
+        "charts/pilot.yaml:59",
     ),
     "a station that is rejected for ever": (
         [
