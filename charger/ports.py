@@ -276,6 +276,12 @@ class Hardware(Protocol):
     def make_safe(self) -> None:
         """Open every contactor. Never raises."""
 
+    def alive(self) -> bool:
+        """Whether those who watch the wires still do: the guard's poller, the thread that reports edges.
+
+        The watchdog of the system is fed only then. Loop's thread; returns at once and never raises.
+        """
+
     def describe(self, connector: int) -> Mapping[str, Any]:
         """What the wires say now, for `/status`: contactor, lock, cable, pilot, lamp."""
 

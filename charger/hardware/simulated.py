@@ -179,6 +179,10 @@ class SimulatedHardware:
             except Exception:  # noqa: BLE001 - the contract: whatever it is, the next one is reported too
                 _log.exception("connector %d is open, but that could not be reported", outlet.number)
 
+    def alive(self) -> bool:
+        """Nothing here can die alone."""
+        return True
+
     def describe(self, connector: int) -> Mapping[str, Any]:
         """What the wires say now, for `/status`."""
         outlet = self._outlets[connector]
