@@ -1,9 +1,10 @@
-"""Proves the tests of the step: every mutation below must make one fail. A quarter of an hour.
+"""Proves the tests of the step and of the guard: every mutation must make one fail. A quarter of an hour.
 
     python tests/mutants.py [part of "MODULE MUTATION"]
 
 A mutation is one edit of one module in a copy of the program. The differential tests (test_step.py,
 test_machine.py) are asked first, without shrinking; what they let live, all tests of the folder see.
+Those of the guard are in hardware/guard_mutants.py, and run in every `make test` as well.
 """
 
 from __future__ import annotations
@@ -144,6 +145,21 @@ def copy_to(folder: Path) -> None:
     (folder / "tests" / "statechart" / "conftest.py").write_text(PROFILE, encoding="utf-8")
 
 
+def guard(wanted: str) -> int:
+    """The mutations of the guard; gives how many live."""
+    sys.path.insert(0, str(ROOT / "tests" / "hardware"))
+    import guard_mutants
+    import test_guard
+
+    alive = 0
+    for what, old, new in guard_mutants.MUTATIONS:
+        if wanted in f"guard.py {what}":
+            found = guard_mutants.found_by(guard_mutants.mutant(old, new), test_guard)
+            alive += not found
+            sys.stdout.write(f"| guard.py | {what} | {found or '**nothing**'} |\n")
+    return alive
+
+
 def main() -> None:
     wanted = sys.argv[1] if len(sys.argv) > 1 else ""
     alive = 0
@@ -167,6 +183,7 @@ def main() -> None:
                 sys.stdout.write(f"| {module} | {what} | {found or '**nothing**'} |\n")
                 sys.stdout.flush()
             path.write_text(whole, encoding="utf-8")
+    alive += guard(wanted)
     sys.exit(f"{alive} live" if alive else 0)
 
 

@@ -265,6 +265,11 @@ class GpioOutput:
             else:
                 self._device.off()
 
+    def driven(self) -> bool:
+        """Read the pin back."""
+        with _answering(f"GPIO {self._pin}"):
+            return bool(self._device.pin.state)
+
     def close(self) -> None:
         """Let go of the pin, which then is an input."""
         with _answering(f"GPIO {self._pin}"):

@@ -43,6 +43,13 @@ class Output(Protocol):
             OSError: the chip does not answer.
         """
 
+    def driven(self) -> bool:
+        """Read the pin back: whether it is high now. Any thread.
+
+        Raises:
+            OSError: the chip does not answer.
+        """
+
 
 class Lines(Protocol):
     """The GPIO chip. One process has a pin, and a pin has one use."""
