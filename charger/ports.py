@@ -84,6 +84,18 @@ class OfferCurrent:
 
 
 @dataclass(frozen=True, slots=True)
+class TestResidualCurrent:
+    """Ask the residual-current monitor for its self-test.
+
+    Answered by `residual_current.test_passed` or `residual_current.test_failed`; a monitor that has no test
+    passes. The trip that the test provokes is not reported.
+    """
+
+    __test__ = False  # pytest: not a class of tests
+    connector: int
+
+
+@dataclass(frozen=True, slots=True)
 class ShowLight:
     """Colour, pattern and period of a connector's lamp: ``blue breathing``, ``red blinking 200ms``."""
 
@@ -114,6 +126,7 @@ HardwareCommand = (
     | EngageLock
     | ReleaseLock
     | OfferCurrent
+    | TestResidualCurrent
     | ShowLight
     | ShowText
     | SwitchOutput
@@ -259,6 +272,8 @@ class Hardware(Protocol):
     """Everything with a wire. Safety clauses are part of the contract.
 
     * A contactor is closed only between `CloseContactor` and the next `OpenContactor` or `make_safe`.
+    * It is closed only while every interlock that is wired holds and the event loop lives. Otherwise it opens
+      by itself, before `interlock.lost` is told, and stays open until the next `CloseContactor`.
     * `make_safe` opens every contactor at once, from any state, and does not raise.
     * Hardware reports what happened as events and never assumes that a command succeeded.
     * Every callback ends in `Post` and in nothing else.
@@ -268,7 +283,7 @@ class Hardware(Protocol):
     """Whether acts of the world (plug, swipe …) may be posted through the panel."""
 
     def start(self, post: Post) -> None:
-        """Report the present situation as events, then every change of it."""
+        """Report the present situation as events, then every change of it. After a defect, once more."""
 
     def perform(self, command: HardwareCommand) -> None:
         """Carry out one command; returns at once, the outcome comes as an event."""

@@ -28,6 +28,7 @@ from charger.ports import (
     ReleaseLock,
     ShowLight,
     ShowText,
+    TestResidualCurrent,
 )
 from charger.statechart.event import Event
 
@@ -161,6 +162,8 @@ class SimulatedHardware:
                 outlet.offered = amps
                 self._adjust(outlet)
                 self._let_car_react(outlet)
+            case TestResidualCurrent(number):
+                self._report("residual_current.test_passed", self._outlets[number])
             case ShowLight(number, look):
                 self._outlets[number].light = look
             case ShowText(text):
