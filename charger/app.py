@@ -22,6 +22,7 @@ from charger.driver import Driver
 from charger.errors import ChargerError
 from charger.functions import times
 from charger.hardware.simulated import SimulatedHardware
+from charger.hardware.wired import WiredHardware
 from charger.loading import read_station
 from charger.ports import Central, Change, Clock, Post, Restart
 from charger.settings import Settings
@@ -67,15 +68,15 @@ class App:
             ChargerError: it cannot start, or had one defect too many.
         """
         settings = self._settings
-        if settings.board is not None:
-            raise ChargerError("hardware: gpio is not built in yet; nothing is simulated instead")
         storage = SqliteStorage(settings.data)
         if storage.recovered:
             LOG.error("%s", storage.recovered)
         self._clock = MonotonicClock()
-        self._hardware = simulated_hardware(
-            settings, self._checked.charts, settings.data / "meters", self._clock
-        )
+        try:
+            self._hardware = self._build_hardware()
+        except ChargerError:
+            storage.close()
+            raise
         try:
             self._driver = Driver(
                 self._station,
@@ -114,6 +115,22 @@ class App:
             stored,
             self._settings.configuration,
             seed=self._seed(),
+        )
+
+    def _build_hardware(self) -> SimulatedHardware | WiredHardware:
+        settings = self._settings
+        if settings.board is None:
+            return simulated_hardware(settings, self._checked.charts, settings.data / "meters", self._clock)
+        from charger.hardware.build import build  # noqa: PLC0415 - a simulated station needs no chip
+        from charger.hardware.gpio import open_chip  # noqa: PLC0415
+
+        return build(
+            settings.board,
+            settings.plans,
+            open_chip(settings.board.chip),
+            clock=self._clock,
+            soon=asyncio.get_running_loop().call_soon_threadsafe,
+            car_delay=settings.simulation.car_delay,
         )
 
     def _obstacle(self) -> str | None:

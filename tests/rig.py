@@ -248,13 +248,16 @@ class Rig:
         """What the Central System got before the last power cut."""
         self._observer = observe if charts == CHARTS else _nobody
         self.simulation = SIMULATION | (simulation or {})
-        self.hardware = SimulatedHardware(self.plans, clock=self.clock, **self.simulation)
+        self.hardware = self._hardware()
         self.driver = Driver(
             self._station, self.storage, self.hardware, self._central, self.clock, self._stepped
         )
         if start:
             self.driver.start()
             self.after(5)
+
+    def _hardware(self) -> Any:
+        return SimulatedHardware(self.plans, clock=self.clock, **self.simulation)
 
     def _station(self, stored: list[Change]) -> Station:
         return Station(
