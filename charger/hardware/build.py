@@ -8,9 +8,10 @@ from functools import partial
 from typing import Any
 
 from charger import board as plans_of
-from charger.board import Board, OutletPlan
+from charger.board import Board, MeterPlan, OutletPlan
 from charger.errors import HardwareError
 from charger.functions.situation import ConnectorPlan
+from charger.hardware.adc import Mcp3008
 from charger.hardware.car import Car
 from charger.hardware.contacts import Contact, ResidualCurrent, Soon
 from charger.hardware.debounce import CONTACT, SAFETY
@@ -19,11 +20,16 @@ from charger.hardware.guard import Guard, Patrol
 from charger.hardware.keyboard import Keyboard
 from charger.hardware.light import Lamp
 from charger.hardware.lock import Lock
-from charger.hardware.parts import Input, Lines, Meter, Output, Pilot, Reader, Thermometer
+from charger.hardware.meter import ModbusMeter
+from charger.hardware.modbus import Bus
+from charger.hardware.parts import Input, Lines, Meter, Output, Pilot, Reader
+from charger.hardware.pilot_kernel import KernelPilot, Pwm
 from charger.hardware.pilot_simulated import SimulatedPilot
 from charger.hardware.pn532 import Pn532
 from charger.hardware.reader import DeviceReader
+from charger.hardware.thermometer import OneWireThermometer
 from charger.hardware.wired import Outlet, Station, WiredHardware
+from charger.meter_map import read_map
 from charger.ports import Clock
 
 
@@ -51,11 +57,11 @@ def build(
     Raises:
         HardwareError: a part cannot be had; nothing is claimed then.
     """
-    lines = _Lines(GpioLines(factory))
+    builder = _Builder(board, factory, clock, soon, car_delay, now)
     try:
-        return _Builder(board, lines, clock, soon, car_delay, now).build(plans)
+        return builder.build(plans)
     except BaseException:
-        lines.close()
+        builder.let_go()
         raise
 
 
@@ -79,22 +85,34 @@ class _Builder:
     def __init__(
         self,
         board: Board,
-        lines: _Lines,
+        factory: Any,
         clock: Clock,
         soon: Soon,
         car_delay: float,
         now: Callable[[], float],
     ) -> None:
         self._board = board
-        self._lines = lines
+        self._factory = factory
+        self._lines = _Lines(GpioLines(factory))
+        self._buses: dict[str, Bus] = {}
+        self._adcs: dict[int, Mcp3008] = {}
         self._clock = clock
         self._car_delay = car_delay
-        self._hardware = WiredHardware(clock, soon, lines.close)
-        life = None if board.life is None else lines.output(board.life)
-        self._station = Station(patrol=Patrol(board.patience, lines.alive, life, now), claimed=lines.outputs)
+        self._now = now
+        self._hardware = WiredHardware(clock, soon, self.let_go)
+
+    def let_go(self) -> None:
+        """Of everything that several parts have together."""
+        shared: tuple[Bus | Mcp3008, ...] = (*self._buses.values(), *self._adcs.values())
+        for one in shared:
+            one.close()
+        self._lines.close()
 
     def build(self, plans: Sequence[ConnectorPlan]) -> WiredHardware:
-        board, patrol = self._board, self._station.patrol
+        board = self._board
+        life = None if board.life is None else self._lines.output(board.life)
+        patrol = Patrol(board.patience, self._lines.alive, life, self._now)
+        self._station = Station(patrol=patrol, claimed=self._lines.outputs)
         stop = self._lines.input(board.emergency_stop) if board.emergency_stop else None
         outlets = [
             self._outlet(number, plan, outlet, stop)
@@ -111,7 +129,8 @@ class _Builder:
         if board.buzzer is not None:
             self._station.outputs["buzzer", 0] = self._lines.output(board.buzzer)
         self._station.readers += [(_reader(plan), plan.connector) for plan in board.readers]
-        self._station.thermometer = _thermometer(board)
+        if board.temperature:
+            self._station.thermometer = OneWireThermometer(board.temperature)
         self._hardware.take(outlets, self._station)
         return self._hardware
 
@@ -139,7 +158,7 @@ class _Builder:
             pilot=self._pilot(number, plan, wires),
             car=Car(plan.fixed),
             monitor=self._monitor(number, wires, residual, guard),
-            meter=_meter(wires),
+            meter=self._meter(wires.meter, plan) if wires.meter else None,
             lock=Lock(wires.lock, self._lines, self._clock, f"board/{name}/lock") if wires.lock else None,
             lamp=Lamp(wires.light, self._lines, self._clock, f"board/{name}/lamp") if wires.light else None,
         )
@@ -202,22 +221,27 @@ class _Builder:
         match wires.pilot:
             case plans_of.SimulatedPilot():
                 return SimulatedPilot(str(number), self._clock, fixed=plan.fixed, delay=self._car_delay)
+            case plans_of.KernelPilot() as pilot:
+                pwm = Pwm(pilot.chip, pilot.channel)
+                return KernelPilot(pilot, pwm, self._adc(pilot.adc), now=self._now)
             case _:
-                raise HardwareError(
-                    f"board.connectors.{number}.pilot: only `type: simulated` is built in yet"
-                )
+                raise HardwareError(f"board.connectors.{number}.pilot: `type: modbus` is not built in yet")
 
+    def _meter(self, plan: MeterPlan, connector: ConnectorPlan) -> Meter:
+        meter, findings, _ = read_map(plan.map, self._board.folder)
+        if meter is None:  # it has changed since `charger check` read it
+            raise HardwareError(f"the register map {plan.map}: {findings[0].message}")
+        return ModbusMeter(self._bus(plan.bus), plan, meter, connector.phases, self._clock)
 
-def _meter(wires: OutletPlan) -> Meter | None:
-    if wires.meter:
-        raise HardwareError("board: meters are not built in yet: leave `meter` out")
-    return None
+    def _bus(self, name: str) -> Bus:
+        if name not in self._buses:
+            self._buses[name] = Bus(self._board.buses[name])
+        return self._buses[name]
 
-
-def _thermometer(board: Board) -> Thermometer | None:
-    if board.temperature:
-        raise HardwareError("board: thermometers are not built in yet: leave `temperature` out")
-    return None
+    def _adc(self, select: int) -> Mcp3008:
+        if select not in self._adcs:
+            self._adcs[select] = Mcp3008(select, self._factory)
+        return self._adcs[select]
 
 
 def _reader(plan: plans_of.ReaderPlan) -> Reader:

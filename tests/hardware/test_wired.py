@@ -1,12 +1,26 @@
 """Wires: contacts that are polled as well, the self-test, the monitor's test, and what parts report."""
 
 import logging
+import threading
 from dataclasses import replace
 
 import pytest
 from board_kit import BOARD, World, socket
 
-from charger.board import Contact, LightPlan, LockPlan, OutletPlan, SimulatedPilot
+from charger.board import (
+    Contact,
+    KernelPilot,
+    LightPlan,
+    LockPlan,
+    MeterPlan,
+    ModbusBus,
+    OutletPlan,
+    ReaderPlan,
+    SimulatedPilot,
+    TemperaturePlan,
+)
+from charger.errors import HardwareError
+from charger.hardware import build as building
 from charger.hardware.parts import MeterSaid, PilotSaid
 from charger.ports import (
     CloseContactor,
@@ -570,3 +584,66 @@ def test_two_connectors_have_a_guard_each():
     assert not world.coil(2)
     world.touch(BOARD.emergency_stop, active=True)
     assert not world.coil(1)
+
+
+BUS = {"rs485": ModbusBus(host="127.0.0.1", tcp_port=1)}
+
+
+def test_meters_on_one_bus_share_it():
+    outlets = tuple(
+        replace(socket(number), meter=MeterPlan("sdm630", "rs485", unit=number)) for number in (1, 2)
+    )
+    world = World(replace(BOARD, outlets=outlets, buses=BUS))
+    first, second = (world.hardware._outlets[number].meter for number in (1, 2))
+    assert first._bus is second._bus
+    world.hardware.start(lambda event: None)
+    world.end()
+    assert not first._bus._thread.is_alive()
+
+
+def test_a_register_map_that_is_wrong_by_now(tmp_path):
+    (tmp_path / "own.yaml").write_text("meter: Own\n")
+    plan = replace(socket(1), meter=MeterPlan("own.yaml", "rs485", unit=1))
+    with pytest.raises(HardwareError, match=r"the register map own\.yaml: "):
+        World(replace(BOARD, outlets=(plan,), buses=BUS, folder=tmp_path))
+
+
+def test_what_was_had_is_let_go_when_a_later_part_cannot_be_had():
+    before = threading.active_count()
+    outlets = (
+        replace(socket(1), meter=MeterPlan("sdm630", "rs485", unit=1)),
+        replace(socket(2), pilot=KernelPilot(chip=999, channel=0, adc=0, high=0, low=1)),
+    )
+    with pytest.raises(HardwareError, match="pwmchip999"):
+        World(replace(BOARD, outlets=outlets, buses=BUS))
+    assert threading.active_count() == before
+
+
+def test_a_reader_and_a_thermometer_are_built():
+    readers = (ReaderPlan("keyboard", "/dev/input/none"), ReaderPlan("pn532", "/dev/none", connector=1))
+    world = World(replace(BOARD, readers=readers, temperature=TemperaturePlan("28-0")))
+    assert [number for _, number in world.hardware._station.readers] == [None, 1]
+    assert world.hardware._station.thermometer
+    world.end()
+
+
+def test_pilots_by_the_kernel_share_an_adc(monkeypatch):
+    opened, closed = [], []
+
+    class Adc:
+        def __init__(self, select, factory):
+            opened.append(select)
+
+        def close(self):
+            closed.append(self)
+
+    monkeypatch.setattr(building, "Mcp3008", Adc)
+    monkeypatch.setattr(building, "Pwm", lambda chip, channel: (chip, channel))
+    pilots = [KernelPilot(chip=0, channel=n, adc=0, high=2 * n, low=2 * n + 1) for n in (0, 1)]
+    outlets = tuple(replace(socket(n), pilot=pilot) for n, pilot in enumerate(pilots, start=1))
+    world = World(replace(BOARD, outlets=outlets))
+    assert opened == [0]
+    assert [world.hardware._outlets[n].pilot._pwm for n in (1, 2)] == [(0, 0), (0, 1)]
+    assert not world.hardware.simulated
+    world.hardware._let_go()
+    assert len(closed) == 1
