@@ -175,12 +175,11 @@ class Guard:
             if contact is self._closed:
                 self._agreed = now
             contradicts = now - self._agreed > SETTLE
-            if self._closed and not word:
-                word = "mirror" if contact is None else "dry" if contradicts else ""
+            word = word or ("mirror" if contact is None else "dry" if contradicts else "")
             if self._closed and word:
                 self._closed, self._agreed = False, now
                 news.append(word)
-            welded = contact is True and contradicts and not self._closed
+            welded = contact is True and contradicts
             if welded and not self._welded:
                 news.append("welded")
             self._welded = welded

@@ -461,6 +461,34 @@ def test_dry_is_told_half_a_second_after_the_coil_went_on_and_opens():
     bench.closed()
 
 
+def test_exactly_half_a_second_is_not_too_long_and_neither_is_exactly_the_patience():
+    bench = Bench()
+    bench.follows = False
+    bench.guard.close()
+    bench.time += 0.5
+    bench.guard.look()
+    assert bench.coil.on
+    bench.mirror.on = True
+    bench.time = 102.0
+    bench.guard.look()
+    assert bench.coil.on
+    bench.time = 102.001
+    bench.guard.look()
+    assert not bench.coil.on
+
+
+def test_it_can_close_before_anybody_looked():
+    for closed, word in ((False, []), (True, ["moving"])):
+        bench = Bench(started=False)
+        bench.patrol._core.give()
+        bench.patrol._own.give()
+        bench.mirror.on = closed
+        assert bench.guard.well
+        bench.guard.close()
+        assert bench.told() == word
+        assert bench.coil.on is not closed
+
+
 def test_the_time_in_which_nobody_looked_counts_for_nothing():
     bench = Bench()
     bench.time += 1
