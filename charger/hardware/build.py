@@ -24,6 +24,7 @@ from charger.hardware.meter import ModbusMeter
 from charger.hardware.modbus import Bus
 from charger.hardware.parts import Input, Lines, Meter, Output, Pilot, Reader
 from charger.hardware.pilot_kernel import KernelPilot, Pwm
+from charger.hardware.pilot_modbus import ModbusPilot
 from charger.hardware.pilot_simulated import SimulatedPilot
 from charger.hardware.pn532 import Pn532
 from charger.hardware.reader import DeviceReader
@@ -224,8 +225,8 @@ class _Builder:
             case plans_of.KernelPilot() as pilot:
                 pwm = Pwm(pilot.chip, pilot.channel)
                 return KernelPilot(pilot, pwm, self._adc(pilot.adc), now=self._now)
-            case _:
-                raise HardwareError(f"board.connectors.{number}.pilot: `type: modbus` is not built in yet")
+            case pilot:
+                return ModbusPilot(pilot, self._bus(pilot.bus), fixed=plan.fixed, now=self._now)
 
     def _meter(self, plan: MeterPlan, connector: ConnectorPlan) -> Meter:
         meter, findings, _ = read_map(plan.map, self._board.folder)

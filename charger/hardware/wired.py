@@ -41,7 +41,6 @@ from charger.ports import (
     ReleaseLock,
     ShowLight,
     ShowText,
-    SwitchOutput,
     TestResidualCurrent,
 )
 from charger.statechart.event import Event
@@ -171,7 +170,8 @@ class WiredHardware:
                     outlet.lamp.show(look)
             case ShowText(text):
                 self.text = text
-            case SwitchOutput(name, number, state):
+            case _:
+                name, number, state = command.name, command.connector, command.state
                 self._clock.cancel(_blinking(name, number))
                 self._switch(name, number, on=state != "off", again=state == "blink")
 

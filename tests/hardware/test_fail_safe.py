@@ -20,12 +20,13 @@ from board_rig import BoardRig
 
 from charger.app import App
 from charger.board import Board, Contact
-from charger.clock import MonotonicClock
+from charger.clock import MonotonicClock, VirtualClock
 from charger.functions.situation import ConnectorPlan
 from charger.hardware import gpio
 from charger.hardware.build import build
 from charger.loading import read_station
 from charger.ports import CloseContactor
+from charger.settings import shipped
 from charger.statechart.event import Event
 
 SOON = 20.0
@@ -170,7 +171,7 @@ PROGRAM = """
 import asyncio, os, sys
 sys.path[:0] = [{here!r}]
 from board_kit import PLAIN, mock_pins
-from charger.clock import MonotonicClock
+from charger.clock import MonotonicClock, VirtualClock
 from charger.functions.situation import ConnectorPlan
 from charger.hardware.build import build
 from charger.ports import CloseContactor
@@ -293,6 +294,29 @@ def test_the_program_builds_the_board_and_leaves_it_dark(tmp_path, monkeypatch, 
     assert factory.closed
     assert not pins[17]._state
     assert True in [state.state for state in pins[17].states]
+
+
+def test_the_station_that_is_shipped_for_a_raspberry_pi_is_built():
+    """All of its parts, although none of its devices is there. Its contacts are closed, as mock pins are low."""
+    read_ = read_station(shipped("stations") / "raspberry-pi.yaml")
+    plan, factory, clock = read_.settings.board, mock_pins(), VirtualClock()
+    events = []
+    hardware = build(
+        plan,
+        read_.settings.plans,
+        factory,
+        clock=clock,
+        soon=lambda then: clock.start(str(id(then)), 0, lambda _key: then()),
+        car_delay=0.2,
+    )
+    assert not hardware.simulated
+    hardware.start(events.append)
+    hardware.perform(CloseContactor(1))
+    assert factory.pin("GPIO17")._state
+    assert [event.name for event in events] == ["contactor.opened", "lock.engaged"]
+    asyncio.run(hardware.close())
+    assert not factory.pin("GPIO17")._state
+    assert not any(holders for holders in factory._reservations.values())
 
 
 def test_a_board_that_cannot_be_had_lets_go_of_what_it_had():

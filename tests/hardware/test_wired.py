@@ -1,8 +1,10 @@
 """Wires: contacts that are polled as well, the self-test, the monitor's test, and what parts report."""
 
+import inspect
 import logging
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from board_kit import BOARD, World, socket
@@ -14,6 +16,7 @@ from charger.board import (
     LockPlan,
     MeterPlan,
     ModbusBus,
+    ModbusPilot,
     OutletPlan,
     ReaderPlan,
     SimulatedPilot,
@@ -21,6 +24,7 @@ from charger.board import (
 )
 from charger.errors import HardwareError
 from charger.hardware import build as building
+from charger.hardware import guard
 from charger.hardware.parts import MeterSaid, PilotSaid
 from charger.ports import (
     CloseContactor,
@@ -234,6 +238,18 @@ def test_an_output_that_is_not_low_is_found():
     ]
     world.hardware.perform(CloseContactor(1))
     assert not world.coil()
+
+
+def test_the_page_names_every_word_of_the_guard():
+    page = (Path(__file__).parents[2] / "docs" / "hardware.md").read_text(encoding="utf-8")
+    table = page.partition("## The guard")[2].partition("The sign of life")[0]
+    rows = [line.split("|")[3].strip(" `") for line in table.splitlines() if line.startswith("| ")][1:]
+    text = inspect.getsource(guard)
+    assert set(rows) == {
+        *("emergency_stop", "residual_current", "silent", "asleep", "deaf"),
+        *("welded", "dry", "mirror", "coil", "moving", "untested"),
+    }
+    assert all(f'"{word}"' in text for word in rows if word not in ("emergency_stop", "residual_current"))
 
 
 # -- the residual-current monitor ----------------------------------------------------------------------------
@@ -589,12 +605,13 @@ def test_two_connectors_have_a_guard_each():
 BUS = {"rs485": ModbusBus(host="127.0.0.1", tcp_port=1)}
 
 
-def test_meters_on_one_bus_share_it():
-    outlets = tuple(
-        replace(socket(number), meter=MeterPlan("sdm630", "rs485", unit=number)) for number in (1, 2)
+def test_meters_and_pilots_on_one_bus_share_it():
+    outlets = (
+        replace(socket(1), meter=MeterPlan("sdm630", "rs485", unit=1)),
+        replace(socket(2), pilot=ModbusPilot("rs485", unit=2)),
     )
     world = World(replace(BOARD, outlets=outlets, buses=BUS))
-    first, second = (world.hardware._outlets[number].meter for number in (1, 2))
+    first, second = world.hardware._outlets[1].meter, world.hardware._outlets[2].pilot
     assert first._bus is second._bus
     world.hardware.start(lambda event: None)
     world.end()
