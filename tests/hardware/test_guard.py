@@ -274,6 +274,23 @@ def test_after_a_pause_of_the_whole_process_it_opens_before_the_life_output_puls
     assert not any(seen)
 
 
+def test_after_a_pause_in_the_middle_of_a_round_there_is_no_pulse_either():
+    bench = Bench().closed()
+    pulses = len(bench.life.levels)
+    give = bench.patrol._own.give
+
+    def stopped():
+        give()
+        bench.time += 2.01
+
+    bench.patrol._own.give = stopped
+    bench.patrol.round()
+    assert len(bench.life.levels) == pulses
+    bench.patrol._own.give = give
+    bench.patrol.round()
+    assert not bench.coil.on
+
+
 def test_the_life_output_has_an_edge_every_round_while_all_is_well():
     bench = Bench()
     bench.life.levels.clear()
