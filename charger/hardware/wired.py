@@ -68,6 +68,8 @@ class Outlet:
     lamp: Lamp | None = None
     bolt: str = ""
     """What the lock said last."""
+    leaving: bool = False
+    """Somebody pulls at the plug of a simulated car."""
     offered: float | None = 0.0
     look: str = "off"
     reading: MeterSaid | None = None
@@ -220,15 +222,21 @@ class WiredHardware:
             case "plug":
                 car.plug()
             case "unplug":
-                if self._outlets[connector].bolt == "engaged" and body.get("side") != "ev":
-                    raise ValueError(f"connector {connector}: the plug is locked in")
-                car.unplug(at_car=body.get("side") == "ev")
+                self._unplug(self._outlets[connector], car, only_at_car=body.get("side") == "ev")
             case "ev":
                 (car.ready if body["state"] == "ready" else car.suspended)()
             case "pilot":
                 car.wrong(body["wrong"] or "")
             case _:
                 raise ValueError(f"on a board nobody knows how to {act}: wires are real")
+
+    def _unplug(self, outlet: Outlet, car: SimulatedPilot, *, only_at_car: bool) -> None:
+        if only_at_car or outlet.bolt != "engaged":
+            car.unplug(at_car=only_at_car)
+            return
+        outlet.leaving = True  # the driver pulls until the lock lets go
+        if outlet.car.connected:
+            car.unplug(at_car=True)
 
     async def close(self) -> None:
         """Make safe and let go of every wire, whatever does not answer."""
@@ -403,6 +411,9 @@ class WiredHardware:
     def _bolted(self, outlet: Outlet, word: LockSaid) -> None:
         outlet.bolt = word
         self._tell(f"lock.{word}", outlet.number)
+        if word == "released" and outlet.leaving and isinstance(outlet.pilot, SimulatedPilot):
+            outlet.leaving = False
+            outlet.pilot.unplug()
 
     def _shown(self, number: int | None, tag: str) -> None:
         self._tell("card.presented", None, tag=tag, connector=number)

@@ -549,13 +549,18 @@ def test_acts_on_a_simulated_car():
         "pilot.recovered",
     ]
     world.do(EngageLock(1), 2)
-    with pytest.raises(ValueError, match="the plug is locked in"):
-        act("unplug", 1, {})
-    act("unplug", 1, {"side": "ev"})
-    world.do(ReleaseLock(1), 2)
     act("unplug", 1, {})
     world.wait(0.1)
-    assert "cable.unplugged" in world.told()
+    assert world.told() == ["ev.unplugged"], "the lock holds the plug"
+    act("unplug", 1, {})
+    assert world.do(ReleaseLock(1), 2) == ["lock.released", "cable.unplugged", ("cable.rated", None)]
+    act("plug", 1, {})
+    act("unplug", 1, {"side": "ev"})
+    act("unplug", 1, {})
+    world.wait(0.1)
+    assert world.told() == [
+        *("cable.plugged", ("cable.rated", 32.0), "ev.unplugged", "cable.unplugged", ("cable.rated", None))
+    ]
 
 
 def test_acts_that_a_board_does_not_know():
