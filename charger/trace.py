@@ -25,6 +25,7 @@ from charger.errors import Defect, UsageError
 from charger.functions.records import as_fact
 from charger.functions.situation import ConnectorPlan, Identity
 from charger.statechart.event import Event, Moment
+from charger.statechart.source import read_bytes
 from charger.station import Station, Step
 
 LOG = logging.getLogger(__name__)
@@ -331,7 +332,7 @@ def read(path: Path) -> list[Part]:
         UsageError: it is no trace, or one of a later program.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_bytes(path).decode("utf-8")
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

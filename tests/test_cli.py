@@ -113,8 +113,9 @@ def test_mistakes_in_a_station_and_its_charts_are_told_together(
 
 
 def test_a_station_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["check", str(tmp_path / "nowhere.yaml")]) == 1
-    assert "there is no such file" in capsys.readouterr().out
+    nowhere = tmp_path / "nowhere.yaml"
+    assert run_command(["check", str(nowhere)]) == 2
+    assert capsys.readouterr().err == f"charger: {nowhere}: there is no such file or folder\n"
 
 
 def test_diagram_draws_and_tells_what_is_stale(mine: Path, capsys: pytest.CaptureFixture[str]) -> None:

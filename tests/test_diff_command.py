@@ -278,7 +278,7 @@ def test_what_stories_took_can_be_drawn(repository: Path, capsys: pytest.Capture
         (["diagram", "charts", "--coverage", "nowhere.json"], "nowhere.json: No such file or directory"),
         (["diagram", "charts", "--coverage", "docs/read.me"], "docs/read.me is no record of coverage, as the tests write it"),
         (["certify", "--coverage", "x.json"], "--coverage needs --virtual: nobody can look into a process that runs"),
-        (["certify", "--virtual", "--story", "TC_012", "--coverage", "no/x.json"], "--coverage no/x.json: No such file or directory"),
+        (["certify", "--virtual", "--story", "TC_012", "--coverage", "no/x.json"], "--coverage no/x.json: there is no folder no"),
     ],
 )  # fmt: skip
 def test_coverage_that_cannot_be(

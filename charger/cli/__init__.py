@@ -13,8 +13,8 @@ from pathlib import Path
 
 from charger import __version__
 from charger.cli import charts, playing, station
-from charger.cli.say import FINDINGS, FINE, INTERRUPTED, WRONG
-from charger.errors import ChargerError, UsageError
+from charger.cli.say import FINDINGS, FINE, INTERRUPTED, WRONG, exit_code
+from charger.errors import ChargerError, SourceError, UsageError
 
 FORMATS = ("text", "json", "github")
 FORMATS_WRITTEN, FORMATS_READ = ("xstate", "scxml", "mermaid", "plantuml", "dot"), ("xstate", "scxml")
@@ -33,15 +33,23 @@ def run_command(words: Sequence[str]) -> int:
     except UsageError as error:
         print(f"charger: {error}", file=sys.stderr)
         return WRONG
+    except SourceError as error:
+        print(f"charger: {error}", file=sys.stderr)
+        return exit_code(error.findings)
     except ChargerError as error:
         print(f"charger: {error}", file=sys.stderr)
         return FINDINGS
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()  # whoever read us has gone
         return FINE
+    except OSError as error:
+        if error.filename is None:
+            raise  # no path that somebody typed
+        print(f"charger: {error.filename}: {error.strerror}", file=sys.stderr)
+        return WRONG
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return INTERRUPTED
     return code
 
 
@@ -65,7 +73,11 @@ def _parser() -> argparse.ArgumentParser:
 
     check = commands.add_parser("check", help="check charts, or a station with its charts")
     check.add_argument(
-        "path", type=Path, nargs="?", help="a folder of charts, or a station.yaml; left out: ./charts"
+        "path",
+        type=Path,
+        nargs="?",
+        help="a folder of charts, a station.yaml or its folder, or one chart, which means all of its folder;"
+        " left out: ./station.yaml, else ./charts",
     )
     check.add_argument("--format", choices=FORMATS, default="text")
     check.set_defaults(command=charts.check_charts)

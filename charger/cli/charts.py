@@ -8,21 +8,22 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charger.cli.paths import charts_folder, what_to_check, writable
 from charger.cli.say import (
     FINDINGS,
     FINE,
     WRONG,
     Bar,
-    charts_here,
     count,
     load_station,
     make_folder,
     read_charts,
+    refusal,
     report_findings,
     update_schema,
     write_text,
 )
-from charger.errors import ChargerError, UsageError
+from charger.errors import UsageError
 
 if TYPE_CHECKING:
     from charger.revisions import Side
@@ -34,8 +35,12 @@ def check_charts(arguments: argparse.Namespace) -> int:
     """`charger check`."""
     from charger.loading import check_charts_in, read_station
 
-    path: Path = arguments.path or charts_here()
+    path = what_to_check(arguments.path)
     if path.is_dir():
+        if arguments.path and arguments.path.is_file():
+            print(
+                f"{arguments.path} is one of the charts in {path}: all of them are checked", file=sys.stderr
+            )
         checked = check_charts_in(path)
         return report_findings(checked.findings, checked.charts.sources, arguments.format, checked.summary())
     found = read_station(path)
@@ -49,13 +54,15 @@ def verify_charts(arguments: argparse.Namespace) -> int:
     from charger.loading import check_charts_in, shown
     from charger.verify import report, verify
 
-    charts: Path = arguments.charts or charts_here()
+    charts = charts_folder(arguments.charts)
     if arguments.limit < 1:
         raise UsageError(f"--limit {arguments.limit}: at least 1")
     checked = check_charts_in(charts)
     if checked.errors:
         return report_findings(checked.findings, checked.charts.sources, arguments.format, "")
     resume: Path | None = arguments.resume
+    if resume:
+        writable("--resume", resume)
     before = verify.load(checked, resume) if resume and resume.exists() else None
     bar = Bar(arguments.format == "text")
     result = verify.verify(checked, limit=arguments.limit, progress=bar.shows, before=before)
@@ -77,7 +84,7 @@ def draw(arguments: argparse.Namespace) -> int:
     from charger.loading import check_charts_in, shown
     from charger.statechart import diagram
 
-    charts: Path = arguments.charts or charts_here()
+    charts = charts_folder(arguments.charts)
     checked = check_charts_in(charts)
     if checked.errors:
         return report_findings(checked.findings, checked.charts.sources, "text", "")
@@ -109,15 +116,16 @@ def _draw_coverage(file: Path, charts: ChartSet, out: Path | None) -> int:
     from charger.loading import shown
     from charger.statechart import diagram
     from charger.statechart.coverage import Coverage, OtherChartsError
+    from charger.statechart.source import read_bytes
 
     try:
-        coverage = Coverage.from_json(file.read_text(encoding="utf-8"), charts)
+        coverage = Coverage.from_json(read_bytes(file).decode("utf-8"), charts)
         files = diagram.write_sheets(coverage.sheets(charts), out or file.parent)
     except OSError as error:
         raise UsageError(f"{file}: {error.strerror}") from error
     except OtherChartsError as error:
         raise UsageError(f"{file} was recorded with other charts: {error}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{file} is no record of coverage, as the tests write it") from error
     except diagram.DotMissingError as error:
         raise UsageError(str(error)) from error
@@ -172,7 +180,7 @@ def explain_word(arguments: argparse.Namespace) -> int:
     from charger.loading import shown
     from charger.statechart.lookup import Lookup
 
-    folder: Path = arguments.charts or charts_here()
+    folder = charts_folder(arguments.charts)
     charts, vocabulary = read_charts(folder)
     lookup = Lookup(charts, vocabulary)
     text = lookup.explain(arguments.name)
@@ -191,7 +199,7 @@ def write_schema(arguments: argparse.Namespace) -> int:
     from charger.loading import shown
     from charger.statechart.schema import FILE
 
-    folder: Path = arguments.charts or charts_here()
+    folder = charts_folder(arguments.charts)
     changed = update_schema(folder, only_look=arguments.check)
     what = ("stale" if arguments.check else "changed") if changed else "nothing changed"
     print(f"{shown(folder / FILE)}: {what}")
@@ -233,11 +241,11 @@ def _own_charts_as(arguments: argparse.Namespace) -> Converted:
     from charger.loading import check_charts_in, shown
     from charger.statechart import exchange
 
-    folder: Path = arguments.path or charts_here()
+    folder = charts_folder(arguments.path)
     checked = check_charts_in(folder)
     if checked.errors:
         report_findings(checked.findings, checked.charts.sources, "text", "")
-        raise ChargerError("charts with mistakes in them are not converted")
+        raise refusal(checked.findings, "charts with mistakes in them are not converted")
     charts = checked.charts
     chosen = [chart for chart in charts.charts.values() if arguments.chart in (None, chart.name)]
     if not chosen:

@@ -10,15 +10,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from charger.cli.paths import charts_folder, station_file, writable
 from charger.cli.say import (
     FINDINGS,
     FINE,
     count,
     load_station,
     paint,
-    station_path,
+    refusal,
 )
-from charger.errors import ChargerError, UsageError
+from charger.errors import UsageError
 
 if TYPE_CHECKING:
     from charger.stories.language import Story
@@ -29,10 +30,10 @@ def simulate_station(arguments: argparse.Namespace) -> int:
     from charger.stories.needs import keys_of, why_not
     from charger.stories.simulate import Simulation
 
-    if arguments.trace and not arguments.trace.resolve().parent.is_dir():
-        raise UsageError(f"--trace {arguments.trace}: there is no folder {arguments.trace.parent}")
+    if arguments.trace:
+        writable("--trace", arguments.trace)
     story = _story(arguments.story) if arguments.story else None
-    settings, checked = load_station(station_path(arguments.station))
+    settings, checked = load_station(station_file(arguments.station))
     if story and (why := why_not(story, settings, keys_of(settings, checked))):
         print(f"N/A  {story.name}  {why}")
         return FINE
@@ -59,13 +60,13 @@ def _story(path: Path) -> Story:
     from charger.statechart.findings import as_text
     from charger.stories.language import StoryError, read_story
 
-    if not path.is_file():
+    if not path.exists():
         raise UsageError(f"there is no story {path}")
     try:
         return read_story(path)
     except StoryError as error:
         print(as_text(error.findings, error.sources), file=sys.stderr)
-        raise ChargerError(f"{count(len(error.findings), 'mistake')}: this is no story") from error
+        raise refusal(error.findings, f"{count(len(error.findings), 'mistake')}: this is no story") from error
 
 
 def _typed() -> Iterator[str]:
@@ -104,10 +105,10 @@ def replay_trace(arguments: argparse.Namespace) -> int:
 
     parts = read(arguments.trace)
     if arguments.charts:
-        checked = check_charts_in(arguments.charts)
+        checked = check_charts_in(charts_folder(arguments.charts))
         if checked.errors:
             print(as_text(checked.findings, checked.charts.sources), file=sys.stderr)
-            raise ChargerError(f"{count(len(checked.errors), 'error')}: these charts do not run")
+            raise refusal(checked.findings, f"{count(len(checked.errors), 'error')}: these charts do not run")
         told = report.with_charts(parts, checked)
     else:
         told = report.as_recorded(parts)

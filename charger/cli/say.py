@@ -31,22 +31,6 @@ COLOURS = {"act": "1", "said": "32", "told": "36", "moved": "2", "plain": "", "w
 """Kind of a line → how a terminal shows it."""
 
 
-def charts_here() -> Path:
-    """The charts that a command means when none are named."""
-    from charger.folders import shipped
-
-    return Path("charts") if Path("charts/index.yaml").exists() else shipped("charts")
-
-
-def station_path(given: Path | None) -> Path:
-    """The station that is named, else the one of this folder, else the simulated one."""
-    from charger.folders import shipped
-
-    if given is not None:
-        return given
-    return Path("station.yaml") if Path("station.yaml").exists() else shipped("stations") / "simulated.yaml"
-
-
 def read_charts(folder: Path) -> tuple[ChartSet, Vocabulary]:
     """Charts as they are, mistakes and all."""
     from charger.loading import shown
@@ -68,8 +52,20 @@ def load_station(path: Path) -> tuple[Settings, Checked]:
     if found.findings:
         print(as_text(found.findings, found.sources), file=sys.stderr)
     if found.errors or found.settings is None or found.checked is None:
-        raise ChargerError(f"{count(len(found.errors), 'error')}: the station does not start")
+        raise refusal(found.findings, f"{count(len(found.errors), 'error')}: the station does not start")
     return found.settings, found.checked
+
+
+def exit_code(findings: Sequence[Finding]) -> int:
+    """Of a command that found these: a file that cannot be read says nothing about what stands in it."""
+    if any(finding.rule == "unreadable-file" for finding in findings):
+        return WRONG
+    return FINDINGS if findings else FINE
+
+
+def refusal(findings: Sequence[Finding], told: str) -> ChargerError:
+    """What a command raises that cannot go on with these."""
+    return UsageError(told) if exit_code(findings) == WRONG else ChargerError(told)
 
 
 def report_findings(findings: list[Finding], sources: Mapping[str, str], form: str, summary: str) -> int:
@@ -89,7 +85,7 @@ def report_findings(findings: list[Finding], sources: Mapping[str, str], form: s
                 print(f"{count(errors, 'error')}, {count(len(findings) - errors, 'warning')}.")
             else:
                 print(f"{summary}: no findings.")
-    return FINDINGS if findings else FINE
+    return exit_code(findings)
 
 
 def count(number: int, what: str, several: str | None = None) -> str:

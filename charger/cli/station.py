@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from charger import __version__
+from charger.cli.paths import station_file, writable
 from charger.cli.say import (
     FINDINGS,
     FINE,
@@ -21,7 +22,6 @@ from charger.cli.say import (
     count,
     load_station,
     make_folder,
-    station_path,
     update_schema,
     write_text,
 )
@@ -63,7 +63,7 @@ def run_station(arguments: argparse.Namespace) -> int:
     from charger.app import App
     from charger.trace import TraceFile
 
-    settings, checked = load_station(station_path(arguments.station))
+    settings, checked = load_station(station_file(arguments.station))
     trace = TraceFile(arguments.trace) if arguments.trace else None
     _log(quiet=arguments.quiet)
     if not arguments.quiet:
@@ -80,7 +80,7 @@ def show_config(arguments: argparse.Namespace) -> int:
     from charger.station import configuration_of
     from charger.storage import peek
 
-    settings, checked = load_station(station_path(arguments.station))
+    settings, checked = load_station(station_file(arguments.station))
     stored = peek(settings.data)
     if stored is None:
         print("the station runs: what the Central System wrote is in its GetConfiguration, not here\n")
@@ -116,13 +116,14 @@ def certify_station(arguments: argparse.Namespace) -> int:
     file: Path | None = arguments.report
     if file is not None and file.suffix not in report.FORMATS:
         raise UsageError(f"--report {file}: name a file that ends in {', '.join(report.FORMATS)}")
-    if file is not None and not file.resolve().parent.is_dir():
-        raise UsageError(f"--report {file}: there is no folder {file.parent}")
     if arguments.coverage and not arguments.virtual:
         raise UsageError("--coverage needs --virtual: nobody can look into a process that runs")
+    for what, wanted in (("--report", file), ("--coverage", arguments.coverage)):
+        if wanted is not None:
+            writable(what, wanted)
     stories = certify.read_stories(arguments.profile or certify.FOLDERS)
     chosen = certify.choose(stories, arguments.story)
-    settings, checked = load_station(station_path(arguments.station))
+    settings, checked = load_station(station_file(arguments.station))
     if settings.hardware != "simulated":
         raise UsageError(
             f"{settings.file} has `hardware: {settings.hardware}`: stories plug cars in and cut the power,"

@@ -8,7 +8,9 @@ merges, tags or duplicate keys. The only importer of PyYAML.
 
 from __future__ import annotations
 
+import errno
 import re
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +22,8 @@ from charger.statechart.findings import Finding, Mark
 
 MAX_DEPTH = 24
 MAX_NODES = 20_000
+MAX_BYTES = 1_000_000
+"""Of one file."""
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+\Z")
@@ -73,16 +77,22 @@ class Source:
 
 
 def read_file(path: Path, shown_as: str | None = None) -> Source:
-    """Read a file; an unreadable one becomes a finding.
+    """Read and parse a file; an unreadable one becomes a finding.
 
     Args:
         path: where it is.
         shown_as: how to name it in findings; the path as given when left out.
     """
+    opened = open_file(path, shown_as)
+    return opened if opened.findings else read_text(opened.text, opened.file)
+
+
+def open_file(path: Path, shown_as: str | None = None) -> Source:
+    """The text of a file that is no YAML, or not yet; otherwise as `read_file`."""
     name = shown_as or str(path)
     try:
-        data = path.read_bytes()
-        return read_text(data.decode("utf-8"), name)
+        data = read_bytes(path, MAX_BYTES)
+        return Source(name, data.decode("utf-8"))
     except FileNotFoundError:
         return _unreadable(Mark(name, 1, 1), "there is no such file")
     except UnicodeDecodeError as error:
@@ -91,6 +101,22 @@ def read_file(path: Path, shown_as: str | None = None) -> Source:
         return _unreadable(mark, "not UTF-8 from here on", data.decode("utf-8", "replace"))
     except OSError as error:
         return _unreadable(Mark(name, 1, 1), str(error.strerror))
+
+
+def read_bytes(path: Path, most: int | None = None) -> bytes:
+    """What is in a file that somebody named, which may be anything: a pipe would be waited for for ever.
+
+    Raises:
+        OSError: it cannot be read, is no regular file, or has more than `most` bytes.
+    """
+    found = path.stat()
+    if stat.S_ISDIR(found.st_mode):
+        raise IsADirectoryError(errno.EISDIR, "that is a folder", str(path))
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.EINVAL, "that is no regular file", str(path))
+    if most is not None and found.st_size > most:
+        raise OSError(errno.EFBIG, f"{found.st_size:,} bytes; at most {most:,} are read", str(path))
+    return path.read_bytes()
 
 
 def _unreadable(mark: Mark, why: str, text: str = "") -> Source:

@@ -292,4 +292,4 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert run_command(["explain", "qqqqqqq"]) == 2
     assert capsys.readouterr().err.endswith("or charts\n")
     assert run_command(["explain", "on", "--charts", str(tmp_path)]) == 2
-    assert "there is no such file" in capsys.readouterr().err
+    assert "there is no index.yaml" in capsys.readouterr().err

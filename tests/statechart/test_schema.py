@@ -325,5 +325,5 @@ def test_the_schema_follows_index_yaml(tmp_path: Path, capsys: pytest.CaptureFix
 
 def test_a_folder_without_charts_gets_no_schema(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run_command(["schema", str(tmp_path)]) == 2
-    assert "no chart can be read" in capsys.readouterr().err
+    assert "there is no index.yaml" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -272,7 +272,7 @@ def test_a_byte_order_mark_does_not_become_part_of_the_first_key(tmp_path: Path)
     ("make", "why"),
     [
         (lambda _path: None, "there is no such file"),
-        (lambda path: path.mkdir(), "Is a directory"),
+        (lambda path: path.mkdir(), "that is a folder"),
     ],
 )
 def test_an_unreadable_file_is_a_finding(tmp_path: Path, make: Any, why: str) -> None:

@@ -299,7 +299,7 @@ def test_a_story_of_ones_own_is_no_certificate(tmp_path: Path, capsys: pytest.Ca
     printed = capsys.readouterr().out
     assert f"{wrong}:4: the light is 'blue breathing', not 'red', after 10 s\n  what happened" in printed
     assert "Self-Test Report" not in printed
-    assert cli.run_command([*words, "--story", str(tmp_path / "none.yaml")]) == 1
+    assert cli.run_command([*words, "--story", str(tmp_path / "none.yaml")]) == 2
     assert "there is no such file" in capsys.readouterr().err
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 from charger.statechart import diagram
 from charger.statechart.exchange import mermaid, plain, plantuml, scxml, scxml_read, xstate
-from charger.statechart.findings import Finding, Mark, tidy
+from charger.statechart.findings import Finding, tidy
 from charger.statechart.model import Chart, ChartSet
+from charger.statechart.source import open_file
 
 ENDINGS = {"xstate": "json", "scxml": "scxml", "mermaid": "mmd", "plantuml": "puml", "dot": "dot"}
 """Format → the ending of its files."""
@@ -59,10 +60,9 @@ def read(origin: str, path: Path, shown: str) -> Converted:
         path: the file.
         shown: how to name it in findings.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        return Converted({}, [Finding(Mark(shown, 1, 1), "unreadable-file", f"cannot be read: {error}")])
-    chart, findings = (xstate.read if origin == "xstate" else scxml_read.read)(text, shown)
+    opened = open_file(path, shown)
+    if opened.findings:
+        return Converted({}, opened.findings)
+    chart, findings = (xstate.read if origin == "xstate" else scxml_read.read)(opened.text, shown)
     texts = {f"{chart['chart']}.yaml": plain.yaml_text(chart)} if chart else {}
     return Converted(texts, tidy(findings))
