@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from charger.statechart import model
 from charger.statechart.evaluate import Evaluator
-from charger.statechart.expressions import seconds
+from charger.statechart.expressions import LONGEST, seconds
 from charger.statechart.findings import Finding, Mark, closest, nearest
 from charger.statechart.model import Chart, ChartSet
 from charger.statechart.words import Field, Scope, Vocabulary
@@ -313,6 +313,8 @@ def delays(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
                         yield _unknown_key(mark, key, vocabulary)
                     elif vocabulary.keys[key].type != "number":
                         yield Finding(mark, "wrong-delay", f"'{key}' is no number of seconds")
+                    else:
+                        yield from _delay_setting(charts, key)
                     if factor:
                         yield from _delay_fact(mark, factor, ("number",), vocabulary)
                 case model.OfFact(fact=fact):
@@ -322,6 +324,13 @@ def delays(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
                     yield from _tries(chart, mark, transition.source)
                 case _:
                     pass
+
+
+def _delay_setting(charts: ChartSet, key: str) -> Iterator[Finding]:
+    default = charts.settings.get(key)
+    if isinstance(default, int) and not 0 <= default <= LONGEST:
+        message = f"a delay is named after '{key}', which cannot be {default}: 0 (never) to {LONGEST} s"
+        yield Finding(charts.setting_marks[key], "wrong-delay", message)
 
 
 def _delay_fact(mark: Mark, name: str, kinds: tuple[str, ...], vocabulary: Vocabulary) -> Iterator[Finding]:

@@ -6,14 +6,15 @@ word of a long guard.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import Final, cast
 
 from charger.statechart import model
 from charger.statechart.findings import Mark
-from charger.statechart.source import Scalar
+from charger.statechart.source import MAX_DIGITS, Scalar
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<time>\d{1,2}:\d{2})|(?P<number>-?\d+(?:\.\d+)?)|(?P<text>'[^']*')"
@@ -21,6 +22,9 @@ _TOKEN = re.compile(
 )
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)\Z")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+LONGEST: Final = 366 * 86_400
+"""s; of every time that people write. What takes longer is a slip, and virtual time would not get there."""
+TOO_LONG: Final = f"more than {LONGEST // 86_400} days, the longest time that can be waited for"
 _DEEPEST = 50
 """Of brackets and ``not`` in each other; nobody can read more."""
 _QUANTIFIERS = ("in", "any", "all", "one", "first")
@@ -63,6 +67,8 @@ class _Parser:
             token = _Token(kind, match[kind], mark.part(start, match.end(kind) - start))
             if kind == "bad":
                 raise ExpressionError(token.mark, f"'{token.text}' has no meaning in a guard")
+            if kind == "number" and len(token.text) > MAX_DIGITS:
+                raise ExpressionError(token.mark, f"a number has at most {MAX_DIGITS} digits")
             self._tokens.append(token)
         self._next = 0
         self._depth = 0
@@ -225,9 +231,17 @@ def day_minutes(text: str) -> int | None:
 
 
 def seconds(text: str) -> float | None:
-    """``500ms``, ``30s``, ``2m``, ``1h`` in seconds; None when it is none of these."""
+    """``500ms``, ``30s``, ``2m``, ``1h`` in seconds; None when it is none of these, or beyond `LONGEST`."""
     match = _DURATION.match(text)
-    return round(float(match[1]) * _SECONDS[match[2]], 6) if match else None
+    value = float(match[1]) * _SECONDS[match[2]] if match else math.inf
+    return round(value, 6) if value <= LONGEST else None
+
+
+def too_long(text: str) -> str:
+    """What is said of a time beyond `LONGEST`; nothing of what is no time."""
+    if not _DURATION.match(text):
+        return ""
+    return f"'{text}' is {TOO_LONG}"
 
 
 def parse_delay(text: str, mark: Mark, *, clock: bool = False) -> model.Delay:
@@ -248,9 +262,12 @@ def parse_delay(text: str, mark: Mark, *, clock: bool = False) -> model.Delay:
         if minutes is not None:
             return model.DayTime(minutes)
     if text.startswith("backoff(") and text.endswith(")") and not clock:
-        values = [seconds(part.strip()) for part in text[8:-1].split(",")]
+        parts = [part.strip() for part in text[8:-1].split(",")]
+        values = [seconds(part) for part in parts]
         if len(values) != 3 or None in values:
-            raise ExpressionError(mark, "backoff takes three durations: backoff(first, limit, jitter)")
+            unread = (part for part, value in zip(parts, values, strict=True) if value is None)
+            told = "backoff takes three durations: backoff(first, limit, jitter)"
+            raise ExpressionError(mark, next(filter(None, map(too_long, unread)), told))
         first, limit, jitter = cast("list[float]", values)
         if not 0 < first <= limit:
             raise ExpressionError(mark, "backoff: first is more than nothing and at most limit")
@@ -261,4 +278,4 @@ def parse_delay(text: str, mark: Mark, *, clock: bool = False) -> model.Delay:
     if _FACT.match(text):
         return model.OfFact(text)
     example = '"22:00", 15m, a Key, or a fact' if clock else "500ms, 30s, 2m, 1h, a Key, or backoff(…)"
-    raise ExpressionError(mark, f"'{text}' is no delay; write {example}")
+    raise ExpressionError(mark, too_long(text) or f"'{text}' is no delay; write {example}")

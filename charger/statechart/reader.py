@@ -216,8 +216,12 @@ class _Reader:
         if node is None:
             self.report(mark, "missing-key", f"the key 'language' is missing: write `language: {LANGUAGE}`")
         elif not isinstance(node, Scalar) or type(node.value) is not int or node.value != LANGUAGE:
-            shown = node.raw if isinstance(node, Scalar) else "this"
-            self.report(node.mark, "unknown-language", f"language {shown} is not known here; {LANGUAGE} is")
+            shown = f"'{node.raw}'" if isinstance(node, Scalar) else "of this kind"
+            quoted = isinstance(node, Scalar) and node.raw == str(LANGUAGE)
+            told = "is a text" if quoted else "is not known here"
+            self.report(
+                node.mark, "unknown-language", f"language {shown} {told}: write `language: {LANGUAGE}`"
+            )
 
     def settings(self, node: Node | None) -> dict[str, str | int | float | bool]:
         settings: dict[str, str | int | float | bool] = {}
@@ -300,14 +304,17 @@ class _Reader:
             yield model.Invariant(mark, description, never, whenever, then, home, texts[kinds[0]])
 
     def _names(self, node: Node | None) -> Iterator[tuple[str, Mark]]:
-        if isinstance(node, Sequence):
-            for item in node.items:
-                yield from self._names(item)
-        elif isinstance(node, Scalar):
-            for match in re.finditer(r"[^,\s]+", node.raw):
-                yield match[0], node.mark.part(match.start(), len(match[0]))
-        elif node is not None:
-            self.report(node.mark, "wrong-kind", "actions, separated by commas")
+        items = node.items if isinstance(node, Sequence) else (node,) if node else ()
+        if node and not any(not isinstance(item, Scalar) or item.raw.strip(", ") for item in items):
+            self.report(node.mark, "bad-invariant", "`whenever` names at least one action")
+        for item in items:
+            if isinstance(item, Scalar):
+                for match in re.finditer(r"[^,\s]+", item.raw):
+                    yield match[0], item.mark.part(match.start(), len(match[0]))
+            else:
+                self.report(
+                    item.mark, "wrong-kind", "`whenever` has the names of actions, with commas between"
+                )
 
     def _scope(self, node: Node | None) -> tuple[str, ...]:
         items = node.items if isinstance(node, Sequence) else (node,) if node else ()

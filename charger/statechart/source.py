@@ -24,6 +24,8 @@ MAX_DEPTH = 24
 MAX_NODES = 20_000
 MAX_BYTES = 1_000_000
 """Of one file."""
+MAX_DIGITS = 15
+"""Of a number: more of them a floating-point number does not keep."""
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+\Z")
@@ -253,6 +255,10 @@ class _Composer:
             return Scalar(mark, raw, raw, quoted=True)
         if _ODD_NUMBER.match(raw):
             self._report(mark, "odd-number", f"'{raw}': no leading zeros; quote it if it is text")
+        elif len(raw) > MAX_DIGITS and (_INTEGER.match(raw) or _DECIMAL.match(raw)):
+            told = f"a number has at most {MAX_DIGITS} digits; quote it if it is text"
+            self._report(mark, "odd-number", told)
+            return Scalar(mark, raw, raw)
         return Scalar(mark, _plain(raw), raw)
 
     def _refuse_extras(self, event: yaml.Event, mark: Mark) -> None:

@@ -15,12 +15,12 @@ from typing import Any, Final, TypeAlias
 
 from charger.central.messages import ACTIONS
 from charger.folders import shipped
-from charger.statechart import source
+from charger.statechart import expressions, source
 from charger.statechart.findings import Finding, Mark, nearest
 
-_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)\Z")
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _KEY = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
+MOST: Final = 9999
+"""Of anything that a story counts."""
 PATIENCE: Final = 10.0
 """s that the station has to say what is expected, unless told otherwise."""
 FRAGMENTS: Final = "given"
@@ -202,18 +202,23 @@ class _Reader:
         if root is None:
             return Story(str(self.path), name)
         found: dict[str, Any] = self._members(root, _STORY, "a story")
-        steps = found.pop("steps", ())
-        given = found.pop("given", ("booted",))
+        steps = found.pop("steps", None)
+        given = found.pop("given", (("booted", root.mark),))
         name = found.pop("story", name)
-        before = tuple(step for fragment in given for step in self._fragment(fragment, root.mark))
-        return Story(str(self.path), name, steps=(*before, *steps), **found)
+        before = tuple(step for fragment, mark in given for step in self._fragment(fragment, mark))
+        happens = steps if steps is not None else before or found.get("configuration")
+        if not happens and not self.findings:
+            told = "nothing happens in this story, so it would pass with any station: write its steps"
+            self.report((root.get("steps") or root).mark, "empty-story", told)
+        return Story(str(self.path), name, steps=(*before, *(steps or ())), **found)
 
     def _fragment(self, name: str, mark: Mark) -> Iterator[Step]:
         folders = [self.path.parent.parent / FRAGMENTS, stories_folder() / FRAGMENTS]
         fragment = next((file for folder in folders if (file := folder / f"{name}.yaml").exists()), None)
         if fragment is None:
             known = sorted({file.stem for folder in folders for file in folder.glob("*.yaml")})
-            self.report(mark, "unknown-situation", f"no situation '{name}'{nearest(name, known)}")
+            hint = nearest(name, known) or f": there are {', '.join(known)}"
+            self.report(mark, "unknown-situation", f"no situation '{name}'{hint}")
             return
         if fragment in self._within:
             self.report(mark, "endless", f"the situation '{name}' begins with itself")
@@ -222,8 +227,8 @@ class _Reader:
         if root is not None:
             self._within.append(fragment)
             found = self._members(root, _FRAGMENT, "a situation")
-            for other in found.get("given", ()):
-                yield from self._fragment(other, root.mark)
+            for other, place in found.get("given", ()):
+                yield from self._fragment(other, place)
             yield from found.get("steps", ())
             self._within.pop()
 
@@ -261,14 +266,23 @@ class _Reader:
         items = node.items if isinstance(node, source.Sequence) else (node,)
         return tuple(self.text(item) for item in items)
 
+    def situations(self, node: source.Node) -> tuple[tuple[str, Mark], ...]:
+        """Names of situations, and where they stand."""
+        items = node.items if isinstance(node, source.Sequence) else (node,)
+        return tuple((self.text(item), item.mark) for item in items)
+
     def number(self, node: source.Node) -> int:
-        """A whole number, such as that of a connector."""
+        """A whole number, such as that of a connector, or how many samples are looked for."""
         if (
             isinstance(node, source.Scalar)
             and isinstance(node.value, int)
             and not isinstance(node.value, bool)
         ):
-            return node.value
+            if 0 <= node.value <= MOST:
+                return node.value
+            told = f"{node.value} is out of range: from 0 to {MOST}"
+            self.report(node.mark, "bad-number", told)
+            return 0
         self.report(node.mark, "wrong-kind", "a whole number should stand here")
         return 0
 
@@ -303,15 +317,15 @@ class _Reader:
         key, times, seconds = None, 1.0, 0.0
         for part in (part.strip() for part in text.split("+")):
             factor, star, rest = part.partition("*")
-            if found := _DURATION.match(part):
-                seconds += float(found[1]) * _UNITS[found[2]]
+            if (fixed := expressions.seconds(part)) is not None:
+                seconds += fixed
             elif star and factor.strip().isdigit() and _KEY.match(rest.strip()) and key is None:
                 key, times = rest.strip(), float(factor)
             elif _KEY.match(part) and key is None:
                 key = part
             else:
                 told = f"'{text}' is no duration: 10s, ConnectionTimeOut, or 3 * ConnectionTimeOut + 5s"
-                self.report(node.mark, "bad-duration", told)
+                self.report(node.mark, "bad-duration", expressions.too_long(part) or told)
                 break
         return Duration(seconds, key, times)
 
@@ -471,7 +485,7 @@ VERBS: Final[dict[str, Verb]] = {
 
 _FRAGMENT: Final[dict[str, Read]] = {
     "description": _Reader.text,
-    "given": _Reader.texts,
+    "given": _Reader.situations,
     "steps": _Reader.steps,
 }
 _STORY: Final[dict[str, Read]] = {
@@ -481,6 +495,6 @@ _STORY: Final[dict[str, Read]] = {
     "source": _Reader.text,
     "needs": _Reader.needs,
     "configuration": _Reader.configuration,
-    "given": _Reader.texts,
+    "given": _Reader.situations,
     "steps": _Reader.steps,
 }

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NoReturn
 
 from charger.functions import times
+from charger.statechart.expressions import LONGEST, TOO_LONG
 from charger.statechart.findings import Mark
 from charger.stories.always import TOLERANCE, Record, sample_breach, spacing_breach
 from charger.stories.language import PATIENCE, Duration, Frame, Step, Story
@@ -309,7 +310,10 @@ class Player:
         if duration is None:
             return missing
         value = self._stage.setting(duration.key) if duration.key else 0.0
-        return duration.seconds + duration.times * value
+        total = duration.seconds + duration.times * value
+        if not total <= LONGEST:  # what overflowed is not a number, and neither less nor more
+            raise ValueError(f"{duration.key or 'the sum'} makes it {TOO_LONG}")
+        return total
 
     def _expect(self, step: Step) -> None:
         self._await(step, list(step.what), self._limits(step, PATIENCE), list(step.options.get("maybe", ())))

@@ -294,3 +294,25 @@ def test_findings_name_the_folder_as_it_was_given(tmp_path: Path) -> None:
     assert [(finding.mark.file, finding.rule) for finding in findings] == [
         (f"{tmp_path}/index.yaml", "unreadable-file")
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ("2", "language '2' is not known here: write `language: 1`"),
+        ('"1"', "language '1' is a text: write `language: 1`"),
+        ("[1]", "language of this kind is not known here: write `language: 1`"),
+    ],
+)
+def test_another_language_is_refused(tmp_path: Path, written: str, told: str) -> None:
+    (tmp_path / "index.yaml").write_text(f"language: {written}\ncharts: []\n")
+    _, (finding,) = reader.read_set(tmp_path)
+    assert (finding.rule, finding.message) == ("unknown-language", told)
+
+
+@pytest.mark.parametrize("written", ["", "[]", '", "', "[[]]", "[{}]"])
+def test_whenever_names_actions_in_a_flat_list(tmp_path: Path, written: str) -> None:
+    text = f"language: 1\ncharts: []\ninvariants: [{{whenever: {written}, then: x.y}}]\n"
+    (tmp_path / "index.yaml").write_text(text)
+    _, (finding,) = reader.read_set(tmp_path)
+    assert finding.rule == ("wrong-kind" if "[[" in written or "{" in written else "bad-invariant")

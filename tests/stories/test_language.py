@@ -81,7 +81,9 @@ def test_a_story_without_a_name_has_that_of_its_file_and_begins_booted(tmp_path)
 
 
 def test_needs_may_be_a_list_of_keys(tmp_path):
-    assert read_story(written(tmp_path, f"{HEAD}needs: {{keys: [A or B, C]}}\n")).needs.keys == {
+    assert read_story(
+        written(tmp_path, f"{HEAD}needs: {{keys: [A or B, C]}}\nsteps: [{{plug: 1}}]\n")
+    ).needs.keys == {
         "A or B": None,
         "C": None,
     }
@@ -93,8 +95,11 @@ MISTAKES = {
     "profile: Cor": "3:10 'Cor' cannot stand here — did you mean 'Core'? [unknown-word]",
     "profile: Reservation": "3:10 'Reservation' cannot stand here: one of Core, RemoteTrigger [unknown-word]",
     "source: [a]": "3:9 a text should stand here [wrong-kind]",
-    "given: nowhere": "1:1 no situation 'nowhere' [unknown-situation]",
-    "given: booked": "1:1 no situation 'booked' — did you mean 'booted'? [unknown-situation]",
+    "given: nowhere": "3:8 no situation 'nowhere': there are authorized, booted, charging, charging-from-here, circle, known, refused [unknown-situation]",
+    "given: chargin": "3:8 no situation 'chargin' — did you mean 'charging'? [unknown-situation]",
+    "given: [booted, booked]": "3:17 no situation 'booked' — did you mean 'booted'? [unknown-situation]",
+    "steps: []": "3:8 nothing happens in this story, so it would pass with any station: write its steps [empty-story]",
+    "source: me": "1:1 nothing happens in this story, so it would pass with any station: write its steps [empty-story]",
     "needs: socket": "3:8 a mapping should stand here: cable, connectors, keys, reader [wrong-kind]",
     "needs: {cables: socket}": "3:9 'needs' has no 'cables' — did you mean 'cable'? [unknown-key]",
     "needs: {connectors: two}": "3:21 a whole number should stand here [wrong-kind]",
@@ -106,6 +111,9 @@ MISTAKES = {
     "steps: [{plugg: 1}]": "3:10 no step begins with 'plugg' — did you mean 'plug'? [unknown-step]",
     "steps: [{shout: 1}]": "3:10 no step begins with 'shout' [unknown-step]",
     "steps: [{plug: one}]": "3:16 a whole number should stand here [wrong-kind]",
+    "steps: [{plug: -1}]": "3:16 -1 is out of range: from 0 to 9999 [bad-number]",
+    "steps: [{samples: 123456, every: 1s}]": "3:19 123456 is out of range: from 0 to 9999 [bad-number]",
+    "steps: [{wait: 99999999999999999999h}]": "3:16 '99999999999999999999h' is more than 366 days, the longest time that can be waited for [bad-duration]",
     "steps: [{unplug: 1, sied: ev}]": "3:21 'unplug' has no 'sied' — did you mean 'side'? [unknown-key]",
     "steps: [{wait: soon}]": "3:16 'soon' is no duration: 10s, ConnectionTimeOut, or 3 * ConnectionTimeOut + 5s [bad-duration]",
     "steps: [{wait: A + B}]": "3:16 'A + B' is no duration: 10s, ConnectionTimeOut, or 3 * ConnectionTimeOut + 5s [bad-duration]",
@@ -196,7 +204,7 @@ def test_the_page_shows_every_verb_and_every_option(tmp_path):
         (step.verb, option)
         for example in EXAMPLES
         for step in read_story(
-            written(tmp_path, example, booted="steps: []", **{"charging-from-here": "steps: []"})
+            written(tmp_path, example, booted="steps: [{power: on}]", **{"charging-from-here": "steps: []"})
         ).steps
         for option in (None, *step.options)
     }

@@ -125,6 +125,23 @@ def test_time_passes(table: Table) -> None:
             "+soon",
             "'soon' is no duration: 10s, ConnectionTimeOut, or 3 * ConnectionTimeOut + 5s (type help for the words)",
         ),
+        (
+            "+99999999999999999999h",
+            "'99999999999999999999h' is more than 366 days, the longest time that can be waited for (type help for the words)",
+        ),
+        (
+            "+999999999 * ConnectionTimeOut",
+            "'wait' cannot be done: ConnectionTimeOut makes it more than 366 days, the longest time that can be waited for",
+        ),
+        (
+            f"+{'9' * 400} * ConnectionTimeOut",
+            "'wait' cannot be done: ConnectionTimeOut makes it more than 366 days, the longest time that can be waited for",
+        ),
+        (
+            "+8000h + 8000h",
+            "'wait' cannot be done: the sum makes it more than 366 days, the longest time that can be waited for",
+        ),
+        ("plug -1", "-1 is out of range: from 0 to 9999 (type help for the words)"),
         ("swipe $nobody", "'swipe' cannot be done: $nobody"),
         ("1", "type ? for a list first"),
         ("save", "save FILE: name the file, like tests/mine/walk.yaml"),
