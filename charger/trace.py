@@ -18,7 +18,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, TypeVar
 
 from charger import __version__, ports
 from charger.errors import Defect, UsageError
@@ -36,6 +36,8 @@ SEGMENT: Final = 1000
 """Steps in a segment; two are kept."""
 FULL: Final = 20_000_000
 """Characters of a file that is written as things happen; two are kept."""
+LATEST: Final = 253_402_300_799
+"""The last second of the year 9999; no clock shows more."""
 KEPT: Final = 5
 """Traces of defects that stay beside the database."""
 HEAVY: Final = 1_000_000
@@ -351,10 +353,13 @@ def parse(lines: Iterable[str], name: str) -> list[Part]:
     number = 0
     for position, line in enumerate(lines, start=1):
         try:
-            record = json.loads(line)
+            record = _record(line)
             if "event" in record:
                 number += 1
-                parts[-1].steps.append(Recorded(number, _event(record), record))
+                step = Recorded(number, _event(record), record)
+                if not parts:
+                    raise _DamagedError("a step, before a station begins")
+                parts[-1].steps.append(step)
             else:
                 head |= record
                 _understood(head)
@@ -362,21 +367,46 @@ def parse(lines: Iterable[str], name: str) -> list[Part]:
                 parts.append(_part(record, head))
         except UsageError as error:
             raise UsageError(f"{name}:{position}: {error}") from error
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except _DamagedError as error:
             if not line.endswith("\n") and parts:
                 break
-            raise UsageError(f"{name}:{position}: this is no line of a trace ({_reason(error)})") from error
+            raise UsageError(f"{name}:{position}: this is no line of a trace: {error}") from error
     if not parts:
         raise UsageError(f"{name} is no trace: nothing begins in it")
     return parts
 
 
-def _reason(error: Exception) -> str:
-    return f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else str(error)
+class _DamagedError(Exception):
+    """What is wrong with a line, in words."""
+
+
+def _record(line: str) -> dict[str, Any]:
+    try:
+        record = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise _DamagedError(f"it cannot be read as JSON from column {error.colno} on") from error
+    except (ValueError, RecursionError) as error:
+        raise _DamagedError("it holds an endless number, or is nested too deep") from error
+    if not isinstance(record, dict) or not record:
+        raise _DamagedError("an object with members should stand there")
+    return record
+
+
+_KINDS: Final[Mapping[type, str]] = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
+_T = TypeVar("_T")
+
+
+def _member(record: Mapping[str, Any], name: str, kind: type[_T]) -> _T:
+    if name not in record:
+        raise _DamagedError(f"'{name}' is missing")
+    value = record[name]
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise _DamagedError(f"'{name}' should be {_KINDS[kind]}")
+    return value
 
 
 def _understood(head: Mapping[str, Any]) -> None:
-    if head["trace"] != VERSION:
+    if _member(head, "trace", int) != VERSION:
         raise UsageError(
             f"a trace of version {head['trace']}, and this program reads version {VERSION}:"
             " use the program that wrote it, or a later one"
@@ -384,25 +414,67 @@ def _understood(head: Mapping[str, Any]) -> None:
 
 
 def _event(record: Mapping[str, Any]) -> Event:
-    moment = Moment(*record["at"])
-    fields, call = record.get("fields", {}), record.get("call")
-    return Event(record["event"], record.get("connector"), fields, call, moment=moment)
+    moment = _moment(record, "at")
+    name = _member(record, "event", str)
+    connector = _member(record, "connector", int) if "connector" in record else None
+    fields = _member(record, "fields", dict) if "fields" in record else {}
+    call = _member(record, "call", str) if "call" in record else None
+    for what, is_one in (("moves", _is_move), ("commands", _is_command)):
+        if what in record and not all(map(is_one, _member(record, what, list))):
+            raise _DamagedError(f"'{what}' holds something else")
+    if "defect" in record:
+        _member(record, "defect", str)
+    return Event(name, connector, fields, call, moment=moment)
+
+
+def _moment(record: Mapping[str, Any], name: str) -> Moment:
+    match record.get(name):
+        case [int() | float() as monotonic, int() | float() as wall]:
+            if 0 <= monotonic <= LATEST and 0 <= wall <= LATEST:
+                return Moment(monotonic, wall)
+    raise _DamagedError(f"'{name}' should be two times in s: [monotonic, wall]")
+
+
+def _is_move(value: Any) -> bool:
+    match value:
+        case [str(), int(), str(), str()]:
+            return True
+    return False
+
+
+def _is_command(value: Any) -> bool:
+    match value:
+        case ["Store", {"changes": [*changes]}]:
+            return all(isinstance(one, list) and len(one) == 3 for one in changes)
+        case [str() as kind, dict() as fields]:
+            known = getattr(getattr(ports, kind, None), "__slots__", ())
+            return fields.keys() >= set(known) and isinstance(fields.get("due", 0), int | float)
+    return False
 
 
 def _part(record: Mapping[str, Any], head: Mapping[str, Any]) -> Part:
-    checkpoint = record.get("checkpoint")
-    facts = checkpoint["situation"]["facts"] if checkpoint else record["start"]
-    return Part(
-        program=head["program"],
-        name=head["id"],
-        zone=head["zone"],
-        folder=head["charts"],
-        files=head["files"],
-        identity=Identity(**head["station"]),
-        plans=tuple(ConnectorPlan(**plan) for plan in head["connectors"]),
-        configuration=head["configuration"],
-        seed=head["seed"],
-        facts=tuple(ports.Change(*fact) for fact in facts),
-        checkpoint=checkpoint,
-        steps=[],
-    )
+    checkpoint = _member(record, "checkpoint", dict) if "checkpoint" in record else None
+    situation = _member(checkpoint, "situation", dict) if checkpoint is not None else {}
+    facts = _member(situation, "facts", list) if checkpoint is not None else _member(record, "start", list)
+    if checkpoint is not None:
+        _moment(situation, "now")
+    files = _member(head, "files", dict)
+    try:
+        return Part(
+            program=_member(head, "program", str),
+            name=_member(head, "id", str),
+            zone=_member(head, "zone", str).replace("\0", ""),
+            folder=_member(head, "charts", str),
+            files={name: _member(files, name, str) for name in files},
+            identity=Identity(**_member(head, "station", dict)),
+            plans=tuple(ConnectorPlan(**plan) for plan in _member(head, "connectors", list)),
+            configuration=_member(head, "configuration", dict),
+            seed=_member(head, "seed", int),
+            facts=tuple(ports.Change(*fact) for fact in facts),
+            checkpoint=checkpoint,
+            steps=[],
+        )
+    except TypeError as error:
+        raise _DamagedError(
+            "'station', 'connectors' or the facts have other members than they may"
+        ) from error

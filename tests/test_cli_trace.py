@@ -78,7 +78,7 @@ def test_charts_that_are_wrong_are_told_with_their_place(
     ("command", "error"),
     [
         (["replay", "nowhere.jsonl"], "nowhere.jsonl cannot be read: No such file or directory"),
-        (["replay", "evening.yaml"], "evening.yaml:1: this is no line of a trace"),
+        (["replay", "evening.yaml"], "evening.yaml:1: this is no line of a trace: it cannot be read as JSON"),
         (["why", "evening.jsonl"], "'evening.jsonl': write the trace, an @, and the number of a step"),
         (["why", "@12"], "'@12': write the trace, an @, and the number of a step: trace.jsonl@12"),
         (["why", "evening.jsonl@x"], "'evening.jsonl@x': write the trace"),

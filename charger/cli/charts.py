@@ -186,7 +186,7 @@ def explain_word(arguments: argparse.Namespace) -> int:
     text = lookup.explain(arguments.name)
     if not text:
         near = lookup.nearest(arguments.name)
-        hint = f"; nearest are {', '.join(near)}" if near else ""
+        hint = f"; nearest are {', '.join(map(repr, near))}" if near else ""
         raise UsageError(
             f"no word '{arguments.name}' in the vocabulary, the language or {shown(folder)}{hint}"
         )

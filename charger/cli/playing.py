@@ -120,14 +120,15 @@ def replay_trace(arguments: argparse.Namespace) -> int:
 def explain_step(arguments: argparse.Namespace) -> int:
     """`charger why`."""
     from charger.replay import run, why
+    from charger.replay.text import number_in
     from charger.trace import read
 
     file, _, number = arguments.step.rpartition("@")
-    if not file or not number.isdigit():
+    if not file or (step_number := number_in(number)) is None:
         raise UsageError(
             f"'{arguments.step}': write the trace, an @, and the number of a step: trace.jsonl@12"
         )
-    part, step = why.find(read(Path(file)), int(number))
+    part, step = why.find(read(Path(file)), step_number)
     for line in why.why(part, run.charts_of(part), step, arguments.chart):
         print(line)
     return FINE

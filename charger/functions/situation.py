@@ -27,6 +27,8 @@ MOST_WAITING = 16
 """Tags that wait to be considered; the oldest goes, for nobody waits so long."""
 STOP_DATA = ("StopTxnSampledData", "StopTxnAlignedData")
 """The keys that say what transactionData holds."""
+MOST_DRAWN = 10_000_000
+"""Random numbers of one run: a checkpoint that says more is damaged, and they would be drawn for ever."""
 BOGUS = 60.0
 """s by which a clock must be wrong for its timestamps to be corrected."""
 
@@ -211,6 +213,8 @@ class Situation:
         self.warnings = {int(number): dict(found) for number, found in saved["warnings"].items()}
         self.now = Moment(*saved["now"])
         self._midnight = saved["midnight"]
+        if not 0 <= saved["drawn"] <= MOST_DRAWN:
+            raise ValueError("the checkpoint is damaged: nobody draws so many random numbers")
         for _ in range(saved["drawn"] - self._drawn):
             self.random()
         for name in _PLAIN:

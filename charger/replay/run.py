@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from charger.errors import Defect, SourceError
+from charger.errors import Defect, SourceError, UsageError
 from charger.statechart.checks import Checked, check
 from charger.statechart.event import Event
 from charger.station import Station, Step
@@ -56,17 +56,26 @@ def charts_of(part: Part) -> Checked:
 
 
 def station_of(part: Part, checked: Checked) -> tuple[Station, list[str]]:
-    """The station with which a trace begins, and which of these charts could not go on where they were."""
-    station = Station(
-        checked.charts,
-        checked.vocabulary,
-        part.identity,
-        part.plans,
-        part.facts,
-        part.configuration,
-        seed=part.seed,
-    )
-    return station, station.restore(part.checkpoint) if part.checkpoint else []
+    """The station with which a trace begins, and which of these charts could not go on where they were.
+
+    Raises:
+        UsageError: the trace is damaged there.
+    """
+    try:
+        station = Station(
+            checked.charts,
+            checked.vocabulary,
+            part.identity,
+            part.plans,
+            part.facts,
+            part.configuration,
+            seed=part.seed,
+        )
+        return station, station.restore(part.checkpoint) if part.checkpoint else []
+    except (LookupError, TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        begins = "checkpoint" if part.checkpoint else "start"
+        told = f"no station can begin with the {begins} of this trace: it is damaged, or of another program"
+        raise UsageError(told) from error
 
 
 def replay(part: Part, checked: Checked) -> Iterator[Replayed]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,6 +17,11 @@ WIDE: Final = 110
 """Characters of a line; what is longer is cut."""
 _BOOKS: Final = ("StartTimer", "CancelTimer", "Store")
 """Commands that are compared, and shown only where they differ."""
+
+
+def number_in(word: str) -> int | None:
+    """The number of a step or a connector as people type it; None: it is none."""
+    return int(word) if re.fullmatch(r"[0-9]{1,9}", word) else None
 
 
 def clock(wall: float) -> str:

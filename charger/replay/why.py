@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from charger.errors import UsageError
 from charger.replay.run import local_time, station_of, taken
-from charger.replay.text import clock, headline, lines_of, path
+from charger.replay.text import clock, headline, lines_of, number_in, path
 from charger.statechart.checks import Checked
 from charger.statechart.ensemble import Instance
 from charger.statechart.evaluate import Evaluator
@@ -131,9 +131,12 @@ def _about(about: str | None, part: Part, checked: Checked) -> tuple[str | None,
         raise UsageError(f"there is no chart '{name}'{nearest(name, checked.charts.charts)}")
     if not slash:
         return name, None
-    if not place.isdigit() or int(place) > len(part.plans):
-        raise UsageError(f"there is no connector {place}: the station has {len(part.plans)}")
-    return name, int(place)
+    connector, last = number_in(place), len(part.plans)
+    if connector is None:
+        raise UsageError(f"'{about}': after the / stands the number of a connector, like {name}/1")
+    if connector > last:
+        raise UsageError(f"there is no connector {place}: the station has {last}")
+    return name, connector
 
 
 def _concerns(one: Asked, chart: str | None, number: int | None) -> bool:

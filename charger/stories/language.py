@@ -319,7 +319,7 @@ class _Reader:
             factor, star, rest = part.partition("*")
             if (fixed := expressions.seconds(part)) is not None:
                 seconds += fixed
-            elif star and factor.strip().isdigit() and _KEY.match(rest.strip()) and key is None:
+            elif star and factor.strip().isdecimal() and _KEY.match(rest.strip()) and key is None:
                 key, times = rest.strip(), float(factor)
             elif _KEY.match(part) and key is None:
                 key = part

@@ -187,8 +187,8 @@ class Simulation:
                 self._save(rest)
             case ["trace", file]:
                 self._write_trace(Path(file))
-            case [number] if number.isdigit():
-                self._choose(int(number))
+            case [word] if (number := text.number_in(word)) is not None:
+                self._choose(number)
             case _:
                 self._perform(line.strip())
         return True
@@ -356,8 +356,9 @@ class Simulation:
         parts = self._parts()
         if not parts:
             return
-        about = next((word for word in words if not word.isdigit()), None)
-        number = next((int(word) for word in words if word.isdigit()), self._latest(parts))
+        about = next((word for word in words if text.number_in(word) is None), None)
+        numbers = (number for word in words if (number := text.number_in(word)) is not None)
+        number = next(numbers, self._latest(parts))
         try:
             part, step = why.find(parts, number)
             for line in why.why(part, self._checked, step, about):

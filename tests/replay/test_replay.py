@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from replay_kit import Edit, parts_of
 from rig import Rig
 
 from charger import trace
-from charger.errors import SourceError
+from charger.errors import SourceError, UsageError
 from charger.replay import report, run, text
 from charger.replay.other import run_other
 from charger.statechart.event import Event
@@ -328,3 +329,31 @@ def test_a_program_that_differs_is_told_too(evening: list[Part], edited: Edit) -
     assert (
         told.lines[1] == f"Not bit-exact with its own charts from step {number} on: the program differs too."
     )
+
+
+# -- a trace that is damaged -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda checkpoint: checkpoint.pop("charts"),
+        lambda checkpoint: checkpoint["situation"].pop("facts"),
+        lambda checkpoint: checkpoint["charts"].update(instances=[[1]]),
+        lambda checkpoint: checkpoint["charts"].update(timers=5),
+        lambda checkpoint: checkpoint["situation"].update(drawn=10**30),
+    ],
+)
+def test_a_checkpoint_that_is_damaged_is_told(session: list[Part], damage: Callable[[Any], Any]) -> None:
+    (part,) = session
+    station, _ = run.station_of(part, run.charts_of(part))
+    for step in part.steps[:20]:
+        station.handle(step.event)
+    checkpoint = json.loads(json.dumps(station.checkpoint(), default=repr))
+    whole = replace(part, checkpoint=checkpoint, facts=(), steps=[])
+    assert run.station_of(whole, run.charts_of(whole))
+    damage(checkpoint)
+    with pytest.raises(
+        UsageError, match="no station can begin with the checkpoint of this trace: it is damaged"
+    ):
+        run.station_of(whole, run.charts_of(whole))

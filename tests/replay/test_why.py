@@ -138,7 +138,9 @@ def test_nothing_came_of_it(evening: Part, charts: Checked) -> None:
     [
         ("conector", "there is no chart 'conector' — did you mean 'connector'?"),
         ("connector/3", "there is no connector 3: the station has 2"),
-        ("connector/x", "there is no connector x: the station has 2"),
+        ("connector/x", "'connector/x': after the / stands the number of a connector, like connector/1"),
+        ("connector/²", "'connector/²': after the / stands the number of a connector, like connector/1"),
+        ("connector/", "'connector/': after the / stands the number of a connector, like connector/1"),
     ],
 )
 def test_what_is_not_there_is_told(evening: Part, charts: Checked, about: str, error: str) -> None:

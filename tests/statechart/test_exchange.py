@@ -325,6 +325,11 @@ def test_a_file_indented_with_tabs_is_read() -> None:
     [
         ("{\n x", "2:2 not readable as JSON"),
         ("[1]", "1:1 a machine is an object"),
+        ("{}", "1:1 there are no `states` in it: this is no machine"),
+        ('{"id": "a", "states": {}}', "1:1 there are no `states` in it: this is no machine"),
+        ('{"a":' * 5000, "1:1 not readable as JSON: an endless number, or nested too deep"),
+        (f'{{"a": {"9" * 5000}}}', "1:1 not readable as JSON: an endless number, or nested too deep"),
+        ('{"states": {"a": ' * 13 + "{}" + "}}" * 13, "1:206 nested more than 24 levels deep"),
         ('{"a": 1, "a": 2}', "1:11 key 'a' is already defined at line 1"),
     ],
 )
@@ -601,7 +606,24 @@ def test_any_json_makes_a_chart_or_is_refused(machine: Any) -> None:
 @CHANCE
 @given(chance.DOCUMENTS)
 def test_any_xml_makes_a_chart_or_is_refused(document: str) -> None:
-    is_readable(scxml_read.read(document, "x.scxml")[0])
+    written, findings = scxml_read.read(document, "x.scxml")
+    assert written or findings
+    if written:
+        is_readable(written)
+
+
+@pytest.mark.parametrize(
+    ("inside", "said"),
+    [
+        ("", "1:1 there is no <state> in it: this is no machine"),
+        ("<state>" * 5000, "1:1 nested more than 24 levels deep"),
+    ],
+)
+def test_what_is_no_state_machine_is_said(inside: str, said: str) -> None:
+    text = f'<scxml xmlns="http://www.w3.org/2005/07/scxml">{inside}</scxml>'
+    written, findings = scxml_read.read(text, "x.scxml")
+    assert written == {}
+    assert says(findings) == [said]
 
 
 # -- names and delays ----------------------------------------------------------------------------------

@@ -340,11 +340,21 @@ def test_a_line_that_was_cut_off_is_left_out(lines: list[str]) -> None:
     ("change", "told"),
     [
         (lambda lines: [], "x is no trace: nothing begins in it"),
-        (lambda lines: ["{}\n"], r"x:1: this is no line of a trace \('trace' is missing\)"),
-        (lambda lines: ["hello\n"], r"x:1: this is no line of a trace \(Expecting value"),
-        (lambda lines: ["[1]\n"], "x:1: this is no line of a trace"),
+        (lambda lines: ['{"a": 1}\n'], "x:1: this is no line of a trace: 'trace' is missing"),
+        (lambda lines: ["hello\n"], "x:1: .*: it cannot be read as JSON from column 1 on"),
+        (lambda lines: ['{"a": 1, b}\n'], "x:1: .*: it cannot be read as JSON from column 10 on"),
+        (lambda lines: ["[" * 100_000 + "\n"], "x:1: .*: it holds an endless number, or is nested too deep"),
+        (lambda lines: [f'{{"a": {"9" * 5000}}}\n'], "x:1: .*: it holds an endless number"),
+        *(
+            (
+                (lambda lines, odd=odd: [*lines[:6], f"{odd}\n"]),
+                "x:7: .*: an object with members should stand",
+            )
+            for odd in ("[]", "[1]", "{}", "null", "1", '"event"')
+        ),
+        (lambda lines: ['{"trace": true}\n'], "x:1: .*: 'trace' should be a whole number"),
         (lambda lines: ['{"trace": 2}\n'], "x:1: a trace of version 2, and this program reads version 1"),
-        (lambda lines: lines[:3] + lines[4:], r"x:4: this is no line of a trace \(list index out of range\)"),
+        (lambda lines: lines[:3] + lines[4:], "x:4: .*: a step, before a station begins"),
         (lambda lines: [lines[0], lines[1], lines[3]], r"x:3: .*'station' is missing"),
         (lambda lines: [*lines[:5], "{\n", *lines[5:]], "x:6: this is no line of a trace"),
     ],
@@ -352,6 +362,46 @@ def test_a_line_that_was_cut_off_is_left_out(lines: list[str]) -> None:
 def test_what_is_no_trace_is_told_with_its_place(change: Any, told: str, lines: list[str]) -> None:
     with pytest.raises(UsageError, match=told):
         parse(change(lines), "x")
+
+
+@pytest.mark.parametrize(
+    ("line", "member", "value", "told"),
+    [
+        (0, "zone", 5, "x:4: .*: 'zone' should be a text"),
+        (1, "files", {"link.yaml": 1}, "x:4: .*: 'link.yaml' should be a text"),
+        (2, "seed", "x", "x:4: .*: 'seed' should be a whole number"),
+        (2, "station", {"colour": "red"}, "x:4: .*: 'station', 'connectors' or the facts have other members"),
+        (2, "connectors", [5], "x:4: .*: 'station', 'connectors' or the facts have other members"),
+        (3, "start", {}, "x:4: .*: 'start' should be a list"),
+        (3, "start", [[1]], "x:4: .*: 'station', 'connectors' or the facts have other members"),
+        (3, "checkpoint", {}, "x:4: .*: 'situation' is missing"),
+        (
+            3,
+            "checkpoint",
+            {"situation": {"facts": [], "now": ["a", 1]}},
+            "x:4: .*: 'now' should be two times",
+        ),
+        (4, "event", 1, "x:5: .*: 'event' should be a text"),
+        (4, "at", [1], "x:5: .*: 'at' should be two times in s"),
+        (4, "at", [1, -1], "x:5: .*: 'at' should be two times in s"),
+        (4, "at", [float("nan"), 1], "x:5: .*: 'at' should be two times in s"),
+        (4, "at", [1, 1e15], "x:5: .*: 'at' should be two times in s"),
+        (4, "connector", True, "x:5: .*: 'connector' should be a whole number"),
+        (4, "fields", [], "x:5: .*: 'fields' should be an object"),
+        (4, "call", 1, "x:5: .*: 'call' should be a text"),
+        (4, "defect", 1, "x:5: .*: 'defect' should be a text"),
+        (4, "moves", [[1]], "x:5: .*: 'moves' holds something else"),
+        (4, "commands", [1], "x:5: .*: 'commands' holds something else"),
+        (4, "commands", [["Store", {"changes": [1]}]], "x:5: .*: 'commands' holds something else"),
+        (4, "commands", [["Call", {}]], "x:5: .*: 'commands' holds something else"),
+    ],
+)
+def test_what_is_damaged_in_a_line_is_told(
+    line: int, member: str, value: Any, told: str, lines: list[str]
+) -> None:
+    damaged = json.dumps(json.loads(lines[line]) | {member: value}) + "\n"
+    with pytest.raises(UsageError, match=told):
+        parse([*lines[:line], damaged, *lines[line + 1 :]], "x")
 
 
 def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:

@@ -31,6 +31,8 @@ def read(text: str, file: str) -> tuple[dict[str, Any], list[Finding]]:
         return {}, findings
     if root.name != f"{_S}scxml":
         return {}, [Finding(root.mark, "unreadable-file", f"the root is <scxml> of {SCXML}")]
+    if not list(_states(root)):
+        return {}, [Finding(root.mark, "unreadable-file", "there is no <state> in it: this is no machine")]
     reader = _Reader(root)
     return reader.chart(), reader.findings
 

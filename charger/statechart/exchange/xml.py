@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from xml.parsers import expat
 
 from charger.statechart.findings import Finding, Mark
+from charger.statechart.source import MAX_DEPTH
 
 
 @dataclass(slots=True)
@@ -44,9 +45,11 @@ def parse(text: str, file: str) -> tuple[Element | None, list[Finding]]:
         )
         (stack[-1].children if stack else roots).append(element)
         stack.append(element)
+        if len(stack) > MAX_DEPTH:
+            raise _RefusedError(f"nested more than {MAX_DEPTH} levels deep")
 
     def refuse(*_: object) -> None:
-        raise _RefusedError
+        raise _RefusedError("a DOCTYPE is not read")
 
     parser.StartElementHandler = start
     parser.EndElementHandler = lambda _name: stack.pop()
@@ -58,9 +61,9 @@ def parse(text: str, file: str) -> tuple[Element | None, list[Finding]]:
         return None, [
             Finding(mark, "unreadable-file", f"not readable as XML: {expat.ErrorString(error.code)}")
         ]
-    except _RefusedError:
+    except _RefusedError as refused:
         mark = Mark(file, parser.CurrentLineNumber, 1)
-        return None, [Finding(mark, "unreadable-file", "a DOCTYPE is not read")]
+        return None, [Finding(mark, "unreadable-file", str(refused))]
     return roots[0], []
 
 

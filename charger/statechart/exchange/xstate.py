@@ -147,14 +147,22 @@ def read(text: str, file: str) -> tuple[dict[str, Any], list[Finding]]:
     """A chart as it is written in YAML, and what it does not have."""
     try:
         json.loads(text)
-    except ValueError as error:
-        line, column = getattr(error, "lineno", 1), getattr(error, "colno", 1)
-        return {}, [Finding(Mark(file, line, column), "unreadable-file", f"not readable as JSON: {error}")]
+    except json.JSONDecodeError as error:
+        told = f"not readable as JSON: {error.msg}"
+        return {}, [Finding(Mark(file, error.lineno, error.colno), "unreadable-file", told)]
+    except (ValueError, RecursionError):
+        told = "not readable as JSON: an endless number, or nested too deep"
+        return {}, [Finding(Mark(file, 1, 1), "unreadable-file", told)]
     # JSON is YAML, and our YAML has places; only tabs are no indentation there.
     source = read_text(re.sub(r"(?m)^\t+", lambda tabs: " " * len(tabs[0]), text), file)
     if source.findings or not isinstance(source.root, Mapping):
         wrong = Finding(Mark(file, 1, 1), "unreadable-file", "a machine is an object")
         return {}, source.findings or [wrong]
+    if not _pairs(source.root.get("states")):
+        wrong = Finding(
+            source.root.mark, "unreadable-file", "there are no `states` in it: this is no machine"
+        )
+        return {}, [wrong]
     reader = _Reader(source.root)
     return reader.chart(), reader.findings
 
