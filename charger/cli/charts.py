@@ -12,6 +12,7 @@ from charger.cli.paths import charts_folder, what_to_check, writable
 from charger.cli.say import (
     FINDINGS,
     FINE,
+    INTERRUPTED,
     WRONG,
     Bar,
     count,
@@ -20,6 +21,7 @@ from charger.cli.say import (
     read_charts,
     refusal,
     report_findings,
+    told_to_stop,
     update_schema,
     write_text,
 )
@@ -65,10 +67,16 @@ def verify_charts(arguments: argparse.Namespace) -> int:
         writable("--resume", resume)
     before = verify.load(checked, resume) if resume and resume.exists() else None
     bar = Bar(arguments.format == "text")
-    result = verify.verify(checked, limit=arguments.limit, progress=bar.shows, before=before)
+    with told_to_stop() as stopped:
+        result = verify.verify(
+            checked, limit=arguments.limit, progress=bar.shows, before=before, stopped=stopped
+        )
     bar.clear()
     if resume:
         verify.save(result, resume)
+    if stopped() and not result.complete:
+        print(report.how_far(result, resume), file=sys.stderr)
+        return INTERRUPTED
     settings, _ = load_station(shipped("stations") / "simulated.yaml")
     logging.disable(logging.CRITICAL)  # what breaks is told by the report
     broken = report.replay(result, settings, arguments.out)

@@ -168,6 +168,17 @@ def as_machine_readable(result: Result, broken: Sequence[Broken], form: str) -> 
     )
 
 
+def how_far(result: Result, kept: Path | None) -> str:
+    """One line about a walk that somebody interrupted; `kept` is the file that it goes on from."""
+    seen = sum(one.situations for one in result.seen)
+    whole = sum(one.complete for one in result.seen)
+    broken = len(list(result.breaches()))
+    goes_on = f"kept in {kept}, the same command goes on from there" if kept else "--resume FILE keeps a walk"
+    told = f"{seen:,} situations seen, {whole} of {len(result.seen)} views to the end"
+    promises = "promise" if broken == 1 else "promises"
+    return f"interrupted: {told}, {broken or 'no'} {promises} broken so far; {goes_on}"
+
+
 def bar(views: Sequence[tuple[str, int, int]]) -> str:
     """One line: how much of what is known was looked at."""
     done, known = sum(one[1] for one in views), sum(one[2] for one in views)

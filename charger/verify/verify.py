@@ -10,8 +10,11 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -56,6 +59,10 @@ WHAT: Final = {
     "answer": "answer: ",
     "next": "then the signal ",
 }
+
+
+class StoppedError(Exception):
+    """Somebody does not want to wait for the rest of a walk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,13 +194,14 @@ def look(
     until: str | None = None,
     before: dict[str, Any] | None = None,
 ) -> Seen:
-    """Walk one view."""
+    """Walk one view; a `progress` that raises `StoppedError` ends it unfinished."""
     begun = time.monotonic()
     exploration = explorer(checked, view)
     if before:
         exploration.go_on(before)
         limit += len(exploration.order)
-    exploration.walk(limit, progress, until)
+    with suppress(StoppedError):
+        exploration.walk(limit, progress, until)
     breaches = list(exploration.breaches.values())
     if exploration.complete:
         breaches += [*judge(exploration, EVENTUALLY), *unfinished(exploration, FINISH)]
@@ -244,6 +252,7 @@ def verify(
     workers: int | None = None,
     progress: Callable[[Sequence[tuple[str, int, int]]], object] = lambda _views: None,
     before: dict[str, Any] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> Result:
     """Walk every view.
 
@@ -253,10 +262,11 @@ def verify(
         workers: processes; as many as there are cores when None, none at all when 0.
         progress: told now and then of every view its name, how many situations were looked at and are known.
         before: a walk that was stopped (`load`).
+        stopped: asked now and then whether to leave the rest unfinished.
     """
     begun = time.monotonic()
     parts = views(checked.charts, checked.vocabulary)
-    jobs = _Jobs(checked, parts, limit, (before or {}).get("views", {}))
+    jobs = _Jobs(checked, parts, limit, (before or {}).get("views", {}), stopped)
     wanted = min(len(parts), os.cpu_count() or 1) if workers is None else workers
     seen = jobs.in_processes(wanted, progress) if wanted > 1 else jobs.here(progress)
     promised = [
@@ -272,12 +282,22 @@ _FORKED: list[_Jobs] = []
 
 
 class _Jobs:
-    def __init__(self, checked: Checked, parts: list[View], limit: int, before: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        checked: Checked,
+        parts: list[View],
+        limit: int,
+        before: dict[str, Any],
+        stopped: Callable[[], bool],
+    ) -> None:
         self.checked = checked
         self.parts = parts
         self.limit = limit
         self.before = before
+        self.stopped = stopped
         self.counts: Any = [0] * (2 * len(parts))
+        self.stop: Any = [0]
+        """Not 0: every process shall leave its view as it is."""
         self._watching: Callable[[Sequence[tuple[str, int, int]]], object] | None = None
 
     def run(self, number: int) -> Seen:
@@ -288,6 +308,9 @@ class _Jobs:
             self.counts[2 * number], self.counts[2 * number + 1] = done, known
             if self._watching:
                 self._watching(self.shown())
+                self.stop[0] = self.stopped()
+            if self.stop[0]:
+                raise StoppedError
 
         before = self.before.get(view.name)
         return look(self.checked, view, self.limit, progress, before=before)
@@ -306,13 +329,16 @@ class _Jobs:
     ) -> list[Seen]:
         context = multiprocessing.get_context("fork")
         self.counts = context.Array("L", 2 * len(self.parts), lock=False)
+        self.stop = context.Array("b", [self.stopped()], lock=False)
         _FORKED[:] = [self]
         # The largest first, so that no core is idle at the end.
         order = sorted(range(len(self.parts)), key=lambda n: -len(self.parts[n].given))
-        with context.Pool(workers) as pool:
+        # Ctrl-C goes to all of them; it is for the first one to say what becomes of it.
+        with context.Pool(workers, signal.signal, (signal.SIGINT, signal.SIG_IGN)) as pool:
             pending = {number: pool.apply_async(_run_forked, (number,)) for number in order}
             while not all(one.ready() for one in pending.values()):
                 progress(self.shown())
+                self.stop[0] = self.stopped()
                 time.sleep(0.2)
             found = {number: one.get() for number, one in pending.items()}
         progress(self.shown())
@@ -348,9 +374,9 @@ def load(checked: Checked, file: Path) -> dict[str, Any]:
     try:
         with gzip.open(file, "rt", encoding="utf-8") as text:
             data: dict[str, Any] = json.load(text)
-    except (OSError, ValueError, EOFError) as error:
-        raise UsageError(f"--resume {file}: no walk can be read from it: {error}") from error
-    if data.get("digest") != digest(checked):
+    except (OSError, ValueError, EOFError, RecursionError, zlib.error) as error:
+        raise UsageError(f"--resume {file}: no walk can be read from it; name a new file") from error
+    if not isinstance(data, dict) or data.get("digest") != digest(checked):
         raise UsageError(f"--resume {file}: that walk was through other charts, or by another program")
     return data
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import os
+import re
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
 from charger.cli import run_command
+from charger.cli.say import Bar
 from charger.errors import UsageError
 from charger.statechart.checks import Checked, check
 from charger.verify import verify
@@ -325,3 +330,71 @@ def test_the_command(
     assert run_command(["verify", "charts", "--limit", "0"]) == 2
     (tmp_path / "charts" / "one.yaml").write_text("chart: one\n", encoding="utf-8")
     assert run_command(["verify", "charts"]) == 1
+
+
+TWO = "\ninitial: A\nstates:\n  A: {on: {ev.ready: B}}\n  B: {on: {ev.paused: A}}\n"
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_walk_that_is_stopped_goes_on_where_it_was(tmp_path: Path, workers: int) -> None:
+    found = checked(tmp_path, one=TWO)
+    stopped = verify.verify(found, workers=workers, stopped=lambda: True)
+    assert not stopped.complete
+    assert [one.situations for one in stopped.seen] == [0] * len(stopped.seen)
+    verify.save(stopped, tmp_path / "walk")
+    after = verify.verify(found, workers=0, before=verify.load(found, tmp_path / "walk"))
+    whole = verify.verify(found, workers=0)
+    assert [one.situations for one in after.seen] == [one.situations for one in whole.seen]
+    assert after.complete
+
+
+def press_ctrl_c(monkeypatch: pytest.MonkeyPatch, times: int = 1) -> None:
+    """As soon as the walk, in one process, says how far it is."""
+    left = list(range(times))
+
+    def pressed(*_given: object) -> None:
+        while left:
+            left.pop()
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    monkeypatch.setattr(Bar, "shows", pressed)
+
+
+def test_ctrl_c_tells_how_far_it_came_and_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checked(tmp_path, one=TWO)
+    monkeypatch.chdir(tmp_path)
+    before = signal.getsignal(signal.SIGINT)
+    press_ctrl_c(monkeypatch)
+    told = r"interrupted: 0 situations seen, 0 of \d views to the end, no promises broken so far; "
+    assert run_command(["verify", "--format", "json"]) == 130
+    printed = capsys.readouterr()
+    assert re.fullmatch(told + r"--resume FILE keeps a walk\n", printed.err)
+    assert printed.out == ""
+    press_ctrl_c(monkeypatch)
+    assert run_command(["verify", "--resume", "walk.gz"]) == 130
+    error = capsys.readouterr().err
+    assert re.fullmatch(told + r"kept in walk.gz, the same command goes on from there\n", error)
+    assert signal.getsignal(signal.SIGINT) is before
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["verify", "--resume", "walk.gz"]) == 0
+
+
+def test_ctrl_c_pressed_again_ends_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checked(tmp_path, one=TWO)
+    monkeypatch.chdir(tmp_path)
+    press_ctrl_c(monkeypatch, times=2)
+    assert run_command(["verify"]) == 130
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"x", gzip.compress(b"[]"), gzip.compress(b"[" * 100_000)])
+def test_a_file_that_holds_no_walk_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "walk").write_bytes(content)
+    with pytest.raises(UsageError, match=r"no walk can be read|that walk was through other charts"):
+        verify.load(checked(tmp_path, one=TWO), tmp_path / "walk")
