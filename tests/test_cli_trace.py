@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,7 +89,7 @@ def test_charts_that_are_wrong_are_told_with_their_place(
         (["why", "evening.jsonl@17", "conector"], "there is no chart 'conector' — did you mean 'connector'?"),
         (["simulate", "nowhere.yaml"], "there is no story nowhere.yaml"),
         (["simulate", "evening.yaml", "--trace", "no/where"], "--trace no/where: there is no folder no"),
-        (["run", "--trace", "no/where"], "no/where cannot be written: No such file or directory"),
+        (["run", "--trace", "no/where"], "--trace no/where: there is no folder no"),
     ],
 )
 def test_wrong_usage_is_told(
@@ -171,3 +174,19 @@ def test_colours_are_for_terminals_whose_owner_does_not_mind(
     run_command(["simulate", "evening.yaml"])
     assert ("\033[1m     0.28  plug 1\033[0m" in screen.getvalue()) is coloured
     assert ("\033" in screen.getvalue()) is coloured
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_whatever_comes_in_and_goes_out_is_shown(folder: Path, encoding: str) -> None:
+    """Bytes that are no text are a line like others, and an arrow on a terminal without one is a question mark."""
+    command = [sys.executable, "-m", "charger", "simulate"]
+    done = subprocess.run(
+        command,
+        input=b"plug 1\n\xff\xfe 1\nquit\n",
+        capture_output=True,
+        check=False,
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"no step begins with" in done.stdout
+    assert ("→" in done.stdout.decode("utf-8")) is (encoding == "utf-8")

@@ -7,6 +7,7 @@ needs is imported by the command: `charger check` does not wait for a web server
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +22,10 @@ FORMATS_WRITTEN, FORMATS_READ = ("xstate", "scxml", "mermaid", "plantuml", "dot"
 
 
 def main() -> None:
-    """Entry point of `charger`."""
+    """Entry point of `charger`. What a terminal cannot show, or somebody cannot type, is shown as a `?`."""
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(run_command(sys.argv[1:]))
 
 

@@ -63,6 +63,8 @@ def run_station(arguments: argparse.Namespace) -> int:
     from charger.app import App
     from charger.trace import TraceFile
 
+    if arguments.trace:
+        writable("--trace", arguments.trace)
     settings, checked = load_station(station_file(arguments.station))
     trace = TraceFile(arguments.trace) if arguments.trace else None
     _log(quiet=arguments.quiet)

@@ -386,6 +386,8 @@ class Simulation:
         Raises:
             UsageError: it cannot be written.
         """
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{path} cannot be written: that is no regular file")
         path.unlink(missing_ok=True)
         file = TraceFile(path)
         with Simulation(self._settings, self._checked, _nobody) as again:
@@ -398,8 +400,10 @@ class Simulation:
         try:
             self.write_trace(path)
             self._tell(f"written: charger replay {path}")
-        except (OSError, UsageError) as error:
+        except UsageError as error:
             self._wrong(str(error))
+        except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+            self._wrong(f"{path} cannot be written: {getattr(error, 'strerror', error)}")
 
     def _save(self, words: Sequence[str]) -> None:
         if len(words) != 1:
@@ -412,8 +416,8 @@ class Simulation:
             story = trial._until_quiet(path.stem)
             try:
                 path.write_text(story, encoding="utf-8")
-            except OSError as error:
-                self._wrong(f"{path} cannot be written: {error.strerror}")
+            except (OSError, ValueError) as error:
+                self._wrong(f"{path} cannot be written: {getattr(error, 'strerror', error)}")
                 return
             failure = trial.play(read_story(path))
         if failure:
