@@ -23,6 +23,8 @@ class Loaded:
     """None: where the charts are is not known."""
     findings: list[Finding]
     sources: Mapping[str, str]
+    held_back: int = 0
+    """As in `Checked`."""
 
     @property
     def errors(self) -> list[Finding]:
@@ -42,7 +44,8 @@ def read_station(path: Path, environ: Mapping[str, str] = os.environ) -> Loaded:
         *check_board(settings, checked.charts),
         *checked.findings,
     ]
-    return Loaded(settings, checked, tidy(findings), {**sources, **checked.charts.sources})
+    sources = {**sources, **checked.charts.sources}
+    return Loaded(settings, checked, tidy(findings), sources, checked.held_back)
 
 
 def check_charts_in(folder: Path) -> Checked:

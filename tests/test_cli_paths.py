@@ -56,6 +56,14 @@ def test_one_chart_is_its_set_and_that_is_said(here: Path, capsys: pytest.Captur
     assert printed.err == told
 
 
+def test_what_is_held_back_is_counted(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lock = here / "mine" / "charts" / "lock.yaml"
+    lock.write_text(lock.read_text().replace("states:", "states: ["))
+    assert run_command(["check", "mine"]) == 1
+    *_, last = capsys.readouterr().out.splitlines()
+    assert last == "1 error, 0 warnings; 4 more held back, which may only come of these."
+
+
 def test_check_without_a_path(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

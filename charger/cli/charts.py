@@ -44,10 +44,10 @@ def check_charts(arguments: argparse.Namespace) -> int:
                 f"{arguments.path} is one of the charts in {path}: all of them are checked", file=sys.stderr
             )
         checked = check_charts_in(path)
-        return report_findings(checked.findings, checked.charts.sources, arguments.format, checked.summary())
+        return report_findings(checked, arguments.format, checked.summary())
     found = read_station(path)
     summary = found.checked.summary() if found.checked else ""
-    return report_findings(found.findings, found.sources, arguments.format, summary)
+    return report_findings(found, arguments.format, summary)
 
 
 def verify_charts(arguments: argparse.Namespace) -> int:
@@ -61,7 +61,7 @@ def verify_charts(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--limit {arguments.limit}: at least 1")
     checked = check_charts_in(charts)
     if checked.errors:
-        return report_findings(checked.findings, checked.charts.sources, arguments.format, "")
+        return report_findings(checked, arguments.format, "")
     resume: Path | None = arguments.resume
     if resume:
         writable("--resume", resume)
@@ -95,7 +95,7 @@ def draw(arguments: argparse.Namespace) -> int:
     charts = charts_folder(arguments.charts)
     checked = check_charts_in(charts)
     if checked.errors:
-        return report_findings(checked.findings, checked.charts.sources, "text", "")
+        return report_findings(checked, "text", "")
     if arguments.coverage:
         return _draw_coverage(arguments.coverage, checked.charts, arguments.out)
     out: Path = arguments.out or charts.resolve().parent / "diagrams"
@@ -252,7 +252,7 @@ def _own_charts_as(arguments: argparse.Namespace) -> Converted:
     folder = charts_folder(arguments.path)
     checked = check_charts_in(folder)
     if checked.errors:
-        report_findings(checked.findings, checked.charts.sources, "text", "")
+        report_findings(checked, "text", "")
         raise refusal(checked.findings, "charts with mistakes in them are not converted")
     charts = checked.charts
     chosen = [chart for chart in charts.charts.values() if arguments.chart in (None, chart.name)]

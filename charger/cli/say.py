@@ -7,7 +7,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from charger.errors import ChargerError, UsageError
 
 if TYPE_CHECKING:
+    from charger.loading import Loaded
     from charger.settings import Settings
     from charger.statechart.checks import Checked
     from charger.statechart.findings import Finding
@@ -54,7 +55,8 @@ def load_station(path: Path) -> tuple[Settings, Checked]:
     if found.findings:
         print(as_text(found.findings, found.sources), file=sys.stderr)
     if found.errors or found.settings is None or found.checked is None:
-        raise refusal(found.findings, f"{count(len(found.errors), 'error')}: the station does not start")
+        told = f"{count(len(found.errors), 'error')}{_held(found)}"
+        raise refusal(found.findings, f"{told}: the station does not start")
     return found.settings, found.checked
 
 
@@ -70,11 +72,11 @@ def refusal(findings: Sequence[Finding], told: str) -> ChargerError:
     return UsageError(told) if exit_code(findings) == WRONG else ChargerError(told)
 
 
-def report_findings(findings: list[Finding], sources: Mapping[str, str], form: str, summary: str) -> int:
+def report_findings(found: Checked | Loaded, form: str, summary: str) -> int:
     """Print findings, or that there are none; gives the exit code."""
     from charger.statechart.findings import as_github, as_json, as_text, tidy
 
-    findings = tidy(findings)
+    findings = tidy(found.findings)
     match form:
         case "json":
             print(as_json(findings))
@@ -82,12 +84,16 @@ def report_findings(findings: list[Finding], sources: Mapping[str, str], form: s
             print(as_github(findings), end="\n" if findings else "")
         case _:
             if findings:
-                print(as_text(findings, sources))
+                print(as_text(findings, found.sources))
                 errors = sum(finding.severity == "error" for finding in findings)
-                print(f"{count(errors, 'error')}, {count(len(findings) - errors, 'warning')}.")
+                print(f"{count(errors, 'error')}, {count(len(findings) - errors, 'warning')}{_held(found)}.")
             else:
                 print(f"{summary}: no findings.")
     return exit_code(findings)
+
+
+def _held(found: Checked | Loaded) -> str:
+    return f"; {found.held_back} more held back, which may only come of these" if found.held_back else ""
 
 
 def count(number: int, what: str, several: str | None = None) -> str:

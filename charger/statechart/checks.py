@@ -7,7 +7,7 @@ every word is understood, since a misspelt guard would only make other transitio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,14 @@ from charger.statechart.words import Vocabulary
 
 Rule = Callable[[ChartSet, Vocabulary], Iterator[Finding]]
 
-_NEED_EVERY_CHART = ("unknown-state", "unknown-tag", "unknown-signal", "unheard-signal", "call-without-owner")
+_NEED_EVERY_CHART = (
+    *("unknown-state", "unknown-tag", "unknown-signal", "unheard-signal", "unknown-field"),
+    "call-without-owner",
+)
+_NEED_INDEX = (
+    *("unknown-guard", "unknown-fact", "unknown-configuration-key", "unknown-event", "unknown-action"),
+    "circular-guard",
+)
 _NEED_EVERY_SCOPE = ("wrong-scope", "call-without-owner")
 
 WORDS: tuple[Rule, ...] = (*checks_names.RULES, *checks_values.RULES)
@@ -47,11 +54,18 @@ class Checked:
     charts: ChartSet
     vocabulary: Vocabulary
     findings: list[Finding]
+    held_back: int = 0
+    """Errors that are not told: they may only come of what could not be read."""
 
     @property
     def errors(self) -> list[Finding]:
         """Findings that keep the charts from running."""
         return [finding for finding in self.findings if finding.severity == "error"]
+
+    @property
+    def sources(self) -> Mapping[str, str]:
+        """The texts that findings point into."""
+        return self.charts.sources
 
     def summary(self) -> str:
         """One line: how much was looked at."""
@@ -72,17 +86,28 @@ def check(
         shown_as: how to name the folder in findings.
     """
     charts, findings = read_set(folder, shown_as)
+    half_read = {finding.mark.file for finding in findings if finding.rule == "wrong-kind"}
     vocabulary = vocabulary_of(charts)
     for rules in (WORDS, BEHAVIOUR):
         if rules is WORDS or not any(finding.severity == "error" for finding in findings):
             findings.extend(finding for rule in rules for finding in rule(charts, vocabulary))
-    held_back = _held_back(charts)
-    findings = [finding for finding in findings if finding.rule not in held_back]
-    return Checked(charts, vocabulary, tidy(findings))
+    rules_held = _held_back(charts, half_read)
+    held = {
+        finding
+        for finding in findings
+        if finding.rule in rules_held or (finding.rule == "unknown-target" and finding.mark.file in half_read)
+    }
+    told = [finding for finding in findings if finding not in held]
+    return Checked(charts, vocabulary, tidy(told), sum(finding.severity == "error" for finding in held))
 
 
-def _held_back(charts: ChartSet) -> tuple[str, ...]:
-    """Rules that would find fault only because a chart, or its scope, could not be read."""
-    everything = not charts.unread and bool(charts.charts)
+def _held_back(charts: ChartSet, half_read: set[str]) -> tuple[str, ...]:
+    """Rules that may find fault only because a chart, its scope, or index.yaml could not be read whole."""
+    everything = not charts.unread and bool(charts.charts) and not half_read
     scopes = all(chart.scopes for chart in charts.charts.values())
-    return (() if everything else _NEED_EVERY_CHART) + (() if scopes else _NEED_EVERY_SCOPE)
+    index = charts.mark.file not in half_read
+    return (
+        *(() if everything else _NEED_EVERY_CHART),
+        *(() if scopes else _NEED_EVERY_SCOPE),
+        *(() if index else _NEED_INDEX),
+    )

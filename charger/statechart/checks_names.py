@@ -39,13 +39,15 @@ def events(charts: ChartSet, vocabulary: Vocabulary) -> Iterator[Finding]:
     """unknown-event, unknown-signal: what is waited for can happen."""
     signals = charts.signals()
     known = [*vocabulary.events, *signals, "ocpp.*"]
+    known_charts = charts.charts.keys() | charts.unread
     for chart in charts.charts.values():
         for transition in chart.transitions():
             name = transition.trigger
             if transition.kind != "on" or name in known:
                 continue
-            like_a_signal = name.partition(".")[0] in charts.charts and name.count(".") == 1
-            if like_a_signal and closest(name, known) not in vocabulary.events:
+            subject, near = name.partition(".")[0], closest(name, known)
+            like_an_event = near in vocabulary.events and near is not None and near.startswith(f"{subject}.")
+            if subject in known_charts and name.count(".") == 1 and not like_an_event:
                 message = f"nobody raises the signal '{name}'"
                 yield _unknown("signal", transition.trigger_mark, message, name, known)
             else:

@@ -345,7 +345,8 @@ class _Reader:
             self.report(mark, "missing-key", "the key 'scope' is missing: station or connector")
         guards, texts = self.guards(fields.get("guards"))
         children = tuple(self._children(fields.get("states"), ""))
-        if not children:
+        states = fields.get("states")
+        if not children and not (isinstance(states, Sequence) or (isinstance(states, Scalar) and states.raw)):
             self.report(mark, "missing-key", "a chart has `states`")
         root = self._state_of("", None, mark, fields, children)
         ordered = {"": root} | {key: self._states[key] for key in self._file_order(children)}

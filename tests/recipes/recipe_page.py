@@ -38,7 +38,8 @@ Five minutes, in the folder of this repository (`make run` once before; then `. 
 {console}```
 
 Editing the charts by hand is as good: the diff says where. (So it is with a second recipe, which may change the same line of `index.yaml`.) What
-`check` says about a slip of the pen has line, column and the nearest right word.
+`check` says about a slip of the pen has line, column and the nearest right word. `charger schema` tells your editor the names that are new, here
+`FreeVending`: write it anew whenever charts gain a setting, a signal, a tag, an input or an output.
 
 Then see it: `charger csms` in one terminal, `charger run mine/station.yaml` in another, and the page <http://127.0.0.1:8016/>. *Charge* below means:
 plug in and swipe a card there. A button or a contact that a recipe declares is a box to tick. The Central System has a page too, <http://127.0.0.1:9000/>.
@@ -55,6 +56,7 @@ COMMANDS = (
     "charger init mine",
     f"git apply --directory=mine tests/recipes/{EXAMPLE}/change.diff",
     "charger check mine/station.yaml",
+    "charger schema mine/charts",
     "charger diff charts mine/charts",
     f"charger certify mine/station.yaml --virtual --story tests/recipes/{EXAMPLE}/no-card.yaml",
     "charger diagram mine/charts",

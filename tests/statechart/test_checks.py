@@ -155,6 +155,40 @@ def test_a_chart_that_cannot_be_read_is_not_blamed_on_the_others(tmp_path: Path)
     ]
 
 
+@pytest.mark.parametrize("damage", ["syntax", "no chart", "states", "tags"])
+def test_one_chart_that_cannot_be_read_whole_is_told_alone(tmp_path: Path, damage: str) -> None:
+    """Whichever it is. What it would have said is missing everywhere, which is counted and waits."""
+    folder, held_back = shipped_copy(tmp_path), 0
+    for path in sorted(folder.glob("*.yaml")):
+        whole = path.read_text("utf-8")
+        if path.stem == "index" or (damage == "tags" and "tags: [" not in whole):
+            continue
+        damaged = {
+            "syntax": whole.replace("states:", "states: [", 1),
+            "no chart": "to be written\n",
+            "states": whole.partition("\nstates:")[0] + "\nstates: [Free]\n",
+            "tags": re.sub(r"tags: \[([^\]]*)\]", r"tags: \1", whole),
+        }[damage]
+        path.write_text(damaged, "utf-8")
+        checked = checks.check(folder, build, "charts")
+        held_back += checked.held_back
+        assert {finding.mark.file for finding in checked.findings} == {f"charts/{path.name}"}
+        assert {finding.rule for finding in checked.findings} <= {"yaml-syntax", "wrong-kind"}
+        path.write_text(whole, "utf-8")
+    assert held_back > 10
+    assert checks.check(folder, build).held_back == 0
+
+
+def test_an_index_that_cannot_be_read_whole_is_told_alone(tmp_path: Path) -> None:
+    folder = shipped_copy(tmp_path, ("index.yaml", "guards:", "guards: []\nold_guards:"))
+    found = checks.check(folder, build, "charts")
+    assert {(finding.mark.file, finding.rule) for finding in found.findings} == {
+        ("charts/index.yaml", "wrong-kind"),
+        ("charts/index.yaml", "unknown-key"),
+    }
+    assert found.held_back > 0
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "rule"),
     [
