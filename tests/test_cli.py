@@ -182,6 +182,14 @@ def test_wrong_usage_is_exit_code_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert "invalid choice: 'chek'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("port", ["65536", "-1", "x", "9" * 5000])
+def test_a_port_that_there_is_not(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        run_command(["csms", f"--port={port}"])
+    assert ended.value.code == 2
+    assert f"'{port}' is no port: a number from 0 to 65535" in capsys.readouterr().err
+
+
 def test_a_folder_that_cannot_be_made_is_said(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert run_command(["init", str(tmp_path / "file" / "mine")]) == 2

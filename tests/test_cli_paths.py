@@ -114,6 +114,7 @@ A_FILE = "mine/charts/lock.yaml is a file: name a folder of charts; you may mean
         ("diagram mine/charts --coverage pipe", "pipe: that is no regular file"),
         ("diagram mine/charts --out latin.yaml", "latin.yaml: File exists"),
         ("schema mine/charts/lock.yaml", A_FILE),
+        ("verify --out latin.yaml", "--out latin.yaml: that is a file; stories go into a folder"),
     ],
 )
 def test_wrong_paths_are_exit_code_2(

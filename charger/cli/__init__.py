@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from charger.cli import charts, playing, station
 from charger.cli.say import FINDINGS, FINE, INTERRUPTED, WRONG, exit_code
 from charger.errors import ChargerError, SourceError, UsageError
 
+MAX_PORT = 65_535
 FORMATS = ("text", "json", "github")
 FORMATS_WRITTEN, FORMATS_READ = ("xstate", "scxml", "mermaid", "plantuml", "dot"), ("xstate", "scxml")
 
@@ -209,10 +211,16 @@ def _parser() -> argparse.ArgumentParser:
 
     csms = commands.add_parser("csms", help="run the small demo Central System")
     csms.add_argument("--host", default="127.0.0.1")
-    csms.add_argument("--port", type=int, default=9000)
+    csms.add_argument("--port", type=_port, default=9000)
     csms.add_argument("--quiet", action="store_true", help="do not show the conversation")
     csms.set_defaults(command=station.run_csms)
     return parser
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,5}", text) or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"'{text}' is no port: a number from 0 to {MAX_PORT}")
+    return int(text)
 
 
 def _charts_option(parser: argparse.ArgumentParser) -> None:

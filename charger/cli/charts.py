@@ -65,6 +65,8 @@ def verify_charts(arguments: argparse.Namespace) -> int:
     resume: Path | None = arguments.resume
     if resume:
         writable("--resume", resume)
+    if arguments.out.exists() and not arguments.out.is_dir():
+        raise UsageError(f"--out {arguments.out}: that is a file; stories go into a folder")
     before = verify.load(checked, resume) if resume and resume.exists() else None
     bar = Bar(arguments.format == "text")
     with told_to_stop() as stopped:
@@ -194,7 +196,7 @@ def explain_word(arguments: argparse.Namespace) -> int:
     text = lookup.explain(arguments.name)
     if not text:
         near = lookup.nearest(arguments.name)
-        hint = f"; nearest are {', '.join(map(repr, near))}" if near else ""
+        hint = f"; nearest {'are' if near[1:] else 'is'} {', '.join(map(repr, near))}" if near else ""
         raise UsageError(
             f"no word '{arguments.name}' in the vocabulary, the language or {shown(folder)}{hint}"
         )

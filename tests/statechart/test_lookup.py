@@ -288,7 +288,7 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert run_command(["explain", "Patience", "--charts", folder]) == 0
     assert capsys.readouterr().out.startswith("Patience: a configuration key  (")
     assert run_command(["explain", "Patienec", "--charts", folder]) == 2
-    assert "; nearest are 'Patience'" in capsys.readouterr().err
+    assert "; nearest is 'Patience'" in capsys.readouterr().err
     assert run_command(["explain", "qqqqqqq"]) == 2
     assert capsys.readouterr().err.endswith("or charts\n")
     assert run_command(["explain", "on", "--charts", str(tmp_path)]) == 2
