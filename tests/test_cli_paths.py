@@ -95,7 +95,7 @@ A_FILE = "mine/charts/lock.yaml is a file: name a folder of charts; you may mean
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        *((f"{command} nowhere", GONE) for command in ("check", "config", "certify", "run")),
+        *((f"{command} nowhere", GONE) for command in ("check", "config", "certify", "run", "wiring")),
         *((f"{command} nowhere", GONE) for command in ("verify", "diagram", "schema", "convert --to dot")),
         ("simulate --station nowhere", GONE),
         ("explain plug --charts nowhere", GONE),

@@ -99,7 +99,7 @@ def show_wiring(arguments: argparse.Namespace) -> int:
     """`charger wiring`: which pin goes where."""
     from charger import wiring
 
-    path = station_path(arguments.station)
+    path = station_file(arguments.station)
     settings, _ = load_station(path)
     if settings.board is None:
         raise UsageError(f"{path}: nothing is wired: hardware is simulated")
