@@ -194,11 +194,11 @@ Every rule with its reason, a broken example, and what is printed for it, word f
 
 An **error** keeps the charts from running. A **warning** does not, but `charger check` ends with exit code 1
 all the same. Warnings are told when no error is left, and behaviour is judged when every word is understood:
-a misspelt target would make states unreachable, and the cause would be buried. Likewise, while a chart cannot be
-read whole, what others say of it is held back, and counted in the last line. Charts are right or wrong together:
-`charger check charts/lock.yaml` checks all of them. A file that cannot be read at all is exit code 2. The language is described in
-[charts.md](charts.md), every word in [vocabulary.md](vocabulary.md). `--format json` and `--format github`
-print the same findings for programs and for pull requests.
+a misspelt target would make states unreachable, and the cause would be buried. Likewise what other charts say
+of one that cannot be read whole is held back, and counted in the last line. Charts are right or wrong
+together, so `charger check charts/lock.yaml` checks all of them. A file that cannot be read at all is exit
+code 2. The language is described in [charts.md](charts.md), every word in [vocabulary.md](vocabulary.md).
+`--format json` and `--format github` print the same findings for programs and for pull requests.
 """
 
 

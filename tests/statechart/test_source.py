@@ -1,5 +1,6 @@
 """Strict YAML: what is read, what is refused, and where the finger points."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -273,6 +274,10 @@ def test_a_byte_order_mark_does_not_become_part_of_the_first_key(tmp_path: Path)
     [
         (lambda _path: None, "there is no such file"),
         (lambda path: path.mkdir(), "that is a folder"),
+        (os.mkfifo, "that is no regular file"),
+        (lambda path: path.symlink_to("/dev/zero"), "that is no regular file"),
+        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+        (lambda path: path.write_bytes(b" " * 1_000_001), "1,000,001 bytes; at most 1,000,000 are read"),
     ],
 )
 def test_an_unreadable_file_is_a_finding(tmp_path: Path, make: Any, why: str) -> None:
