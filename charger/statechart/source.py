@@ -25,7 +25,7 @@ MAX_NODES = 20_000
 MAX_BYTES = 1_000_000
 """Of one file."""
 MAX_DIGITS = 15
-"""Of a number: more of them a floating-point number does not keep."""
+"""Of a number: more of them a floating-point number does not keep, and an ICCID is text."""
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+\Z")
@@ -255,10 +255,6 @@ class _Composer:
             return Scalar(mark, raw, raw, quoted=True)
         if _ODD_NUMBER.match(raw):
             self._report(mark, "odd-number", f"'{raw}': no leading zeros; quote it if it is text")
-        elif len(raw) > MAX_DIGITS and (_INTEGER.match(raw) or _DECIMAL.match(raw)):
-            told = f"a number has at most {MAX_DIGITS} digits; quote it if it is text"
-            self._report(mark, "odd-number", told)
-            return Scalar(mark, raw, raw)
         return Scalar(mark, _plain(raw), raw)
 
     def _refuse_extras(self, event: yaml.Event, mark: Mark) -> None:
@@ -285,6 +281,8 @@ def _plain(raw: str) -> str | int | float | bool | None:
         return raw == "true"
     if raw in ("", "null", "~"):
         return None
+    if len(raw) > MAX_DIGITS:
+        return raw
     if _INTEGER.match(raw):
         return int(raw)
     if _DECIMAL.match(raw):

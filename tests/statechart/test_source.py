@@ -329,3 +329,8 @@ def _content(text: str) -> bool:
         return any(isinstance(event, yaml.NodeEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader))
     except yaml.YAMLError:
         return True
+
+
+@pytest.mark.parametrize("digits", ["8949020000123456789", "1" * 5000, f"{'1' * 20}.5"])
+def test_more_digits_than_a_number_has_are_text(digits: str) -> None:
+    assert plain(read_text(f"iccid: {digits}", "a.yaml").root) == {"iccid": digits}
