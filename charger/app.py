@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from charger import __version__
+from charger import __version__, notify
 from charger.central.link import CentralLink
 from charger.clock import MonotonicClock
 from charger.driver import Driver
@@ -93,12 +93,14 @@ class App:
             self._listen_to_signals()
             self._driver.start()
             gc.freeze()  # the charts stay for ever: no need to look through them again and again
+            watchdog = asyncio.create_task(notify.feed(self._hardware.alive))
             panel = asyncio.create_task(self._start_panel())
             panel.add_done_callback(self._panel_started)
             try:
                 await self._consume()
             finally:
                 await self._close(panel)
+                watchdog.cancel()
         finally:
             self._hardware.make_safe()
             storage.close()
@@ -187,13 +189,18 @@ class App:
         if self._stopping:
             self._driver.ended = True
         self._stopping = True
+        notify.tell("STOPPING=1")
         self._driver.post(Event("station.stopping"))
 
     def _panel_started(self, task: asyncio.Task[None]) -> None:
-        """A page that cannot come up is no station that anybody can use."""
-        if not task.cancelled() and task.exception():
-            self._failure = task.exception()
+        """The last part is up. A page that cannot come up is no station that anybody can use."""
+        if task.cancelled():
+            return
+        self._failure = task.exception()
+        if self._failure:
             self._wake.set()
+        else:
+            notify.tell("READY=1")
 
     # -- the loop ----------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ LAYERS = [
     {"verify"},
     {"stories"},
     {"replay"},
-    {"app"},
+    {"app", "doctor"},
     {"loading"},
     {
         "central",
@@ -39,6 +39,7 @@ LAYERS = [
     {"functions"},
     {"ports"},
     {"errors"},
+    {"notify"},
     {"statechart"},
 ]
 """From the top: a module imports its own layer's package and what lies below."""
