@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from charger import __version__
-from charger.cli import charts, playing, station
+from charger.cli import board, charts, playing, station
 from charger.cli.say import FINDINGS, FINE, INTERRUPTED, WRONG, exit_code
 from charger.errors import ChargerError, SourceError, UsageError
 
@@ -208,6 +208,21 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--interactive", action="store_true", help="go on where the story ends")
     simulate.add_argument("--trace", type=Path, metavar="FILE", help="write what happened, for `replay`")
     simulate.set_defaults(command=playing.simulate_station)
+
+    doctor = commands.add_parser("doctor", help="check a board before mains is connected")
+    doctor.add_argument(
+        "station",
+        type=Path,
+        nargs="?",
+        help="a station.yaml; left out: ./station.yaml, else that of /etc/charger, else the simulated one",
+    )
+    doctor.add_argument("--simulated", action="store_true", help="it has no board, and that is meant so")
+    doctor.add_argument("--format", choices=("text", "json"), default="text")
+    doctor.set_defaults(command=board.examine_board)
+
+    off = commands.add_parser("outputs-off", help="drive every output of a board low; for ExecStopPost=")
+    off.add_argument("station", type=Path, help="a station.yaml")
+    off.set_defaults(command=board.switch_off)
 
     csms = commands.add_parser("csms", help="run the small demo Central System")
     csms.add_argument("--host", default="127.0.0.1")

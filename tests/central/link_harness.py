@@ -2,16 +2,15 @@
 
 import asyncio
 import json
-import shutil
-import ssl
-import subprocess
 from contextlib import asynccontextmanager, suppress
 
-import pytest
+from tls_kit import certificates, server_context
 from websockets.asyncio.server import serve
 
 from charger.central.link import CentralLink
 from charger.ports import Call, Connect
+
+__all__ = ["certificates", "server_context"]
 
 PATIENCE = 10.0
 
@@ -151,29 +150,3 @@ def heartbeat(token, timeout=PATIENCE):
 
 
 NOW = {"currentTime": "2026-01-01T00:00:00Z"}
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory):
-    """A root certificate and a server certificate for localhost, signed by it."""
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("needs the openssl command")
-    folder = tmp_path_factory.mktemp("certificates")
-
-    def make(*words):
-        subprocess.run([openssl, *words], cwd=folder, check=True, capture_output=True)
-
-    key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    make("req", "-x509", *key, "-keyout", "root.key", "-out", "root.pem", "-days", "2", "-subj", "/CN=Root")
-    make("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
-    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
-    signing = ("-CA", "root.pem", "-CAkey", "root.key", "-CAcreateserial", "-days", "2", "-extfile", "names")
-    make("x509", "-req", "-in", "server.csr", *signing, "-out", "server.pem")
-    return folder
-
-
-def server_context(folder):
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "server.pem", folder / "server.key")
-    return context

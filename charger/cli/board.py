@@ -1,0 +1,68 @@
+"""Commands about a board: doctor, outputs-off."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+from contextlib import chdir
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from charger.cli.say import FINDINGS, FINE, station_path
+from charger.errors import UsageError
+
+if TYPE_CHECKING:
+    from charger.hardware.parts import Lines
+
+PACKAGED = Path("/etc/charger/station.yaml")
+
+
+def examine_board(arguments: argparse.Namespace) -> int:
+    """`charger doctor`."""
+    import logging
+
+    from charger.doctor.check import as_json, as_text
+    from charger.doctor.examine import Machine, examine
+    from charger.loading import read_station
+
+    here = Path("station.yaml").exists()
+    path = arguments.station or (PACKAGED if PACKAGED.exists() and not here else station_path(None))
+    loaded = read_station(path)
+    if arguments.simulated and loaded.settings and loaded.settings.board:
+        raise UsageError(
+            f"{path} has `hardware: gpio`: leave --simulated out, so that its wires are looked at"
+        )
+    logging.disable(logging.CRITICAL)  # what does not work is told by the checks
+    try:
+        checks = list(examine(loaded, Machine(_lines), simulated=arguments.simulated))
+    finally:
+        logging.disable(logging.NOTSET)
+    print(as_json(checks) if arguments.format == "json" else as_text(checks))
+    return FINDINGS if any(check.verdict == "fail" for check in checks) else FINE
+
+
+def switch_off(arguments: argparse.Namespace) -> int:
+    """`charger outputs-off STATION`: whatever was left on."""
+    from charger.doctor.board import claim_outputs
+    from charger.settings import load
+
+    settings, findings, _ = load(arguments.station, os.environ)
+    if settings is None:
+        raise UsageError(f"nobody knows which pins are outputs: {findings[0]}")
+    if settings.board is None:
+        return FINE
+    with tempfile.TemporaryDirectory() as scratch, chdir(scratch):  # lgpio leaves a pipe where it works
+        lines = _lines(settings.board.chip)
+        trouble = claim_outputs(settings.board, lines)
+        lines.close()
+    for line in trouble:
+        print(line, file=sys.stderr)
+    return FINDINGS if trouble else FINE
+
+
+def _lines(chip: str) -> Lines:
+    from charger.hardware.gpio import GpioLines, open_chip
+
+    return GpioLines(open_chip(chip))
