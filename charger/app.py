@@ -20,6 +20,7 @@ from charger.central.link import CentralLink
 from charger.clock import MonotonicClock
 from charger.driver import Driver
 from charger.errors import ChargerError
+from charger.folders import shipped
 from charger.functions import times
 from charger.hardware.simulated import SimulatedHardware
 from charger.hardware.wired import WiredHardware
@@ -275,7 +276,7 @@ class App:
 
     def _picture_folders(self) -> list[Path]:
         charts = self._settings.charts
-        return [charts.parent / "diagrams", charts / "diagrams"]
+        return [charts.parent / "diagrams", charts / "diagrams", shipped("diagrams")]
 
 
 def simulated_hardware(
