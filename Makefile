@@ -6,7 +6,7 @@ STATION ?= stations/simulated.yaml
 CSMS_PORT ?= 9000
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check diagrams lint types accept bench mutants fuzz soak lock clean system-run system-test system-vm gpio-test
+.PHONY: help run test check diagrams lint types accept bench mutants fuzz soak lock deb deb-test clean system-run system-test system-vm gpio-test
 
 help: ## Show this.
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -55,6 +55,12 @@ gpio-test: $(VENV)/.test system-vm ## The station on real GPIO lines of a real k
 
 soak: $(VENV)/.test ## Months of ordinary use in minutes: does anything grow, is anything lost?
 	$(PY) tests/soak.py
+
+deb: $(VENV)/.run ## The Debian package, into dist/: for this machine, or ARCH=arm64 PYTHON=3.13.
+	$(PY) packaging/build.py $(if $(ARCH),--arch $(ARCH)) $(if $(PYTHON),--python $(PYTHON))
+
+deb-test: $(VENV)/.test ## Install, start, upgrade and remove it in a Debian of its own (SUITE=trixie: 13), under systemd. As root.
+	SUITE=$(SUITE) $(PY) -m pytest --no-cov tests/package/container.py
 
 lock: $(VENV)/.test ## Choose the newest allowed versions of every dependency.
 	$(PY) -m pip install -q 'pip-tools>=7.5'

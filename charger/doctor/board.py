@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
@@ -92,13 +92,16 @@ def check_strict(root: Path) -> Check:
     return ok("strict", "outputs are let go when the program ends")
 
 
-def check_library(found: str | None = None) -> Check:
-    """Whether lgpio is more than a name."""
-    found = found or version("lgpio")
+def check_library(name: str = "lgpio") -> Check:
+    """Whether lgpio is there, and more than a name."""
+    try:
+        found = version(name)
+    except PackageNotFoundError:
+        return fail("gpio", f"{name} is missing", "sudo apt install python3-lgpio (Raspberry Pi OS has it)")
     if found == STUB:
-        remedy = "install Debian's python3-lgpio, or Python 3.11 or 3.12"
-        return fail("gpio", f"lgpio {found} is an empty shell, which indexes have for newer Pythons", remedy)
-    return ok("gpio", f"lgpio {found}")
+        remedy = "sudo apt install python3-lgpio (Raspberry Pi OS has it), or use Python 3.11 or 3.12"
+        return fail("gpio", f"{name} {found} is an empty shell, which indexes have for newer Pythons", remedy)
+    return ok("gpio", f"{name} {found}")
 
 
 def check_pins(

@@ -169,9 +169,11 @@ def test_lines_must_be_let_go_when_their_program_ends(tmp_path: Path, said: str 
     assert ("dtparam=strict_gpiod" in found.remedy) == (verdict == "fail")
 
 
-def test_an_empty_lgpio_is_found_out() -> None:
-    assert wires.check_library("0.0.0.2").verdict == "fail"
+def test_lgpio_must_be_there_and_more_than_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
     assert wires.check_library().verdict == "ok"
+    assert wires.check_library("there-is-no-such-library").verdict == "fail"
+    monkeypatch.setattr(wires, "version", lambda _name: "0.0.0.2")
+    assert "an empty shell" in wires.check_library().fact
 
 
 # -- instruments and devices -------------------------------------------------------------------------------
