@@ -7,26 +7,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from charger.board import Board, KernelPilot, MeterPlan, ModbusBus
+from charger.board import Board, KernelPilot
 from charger.doctor.check import Check, fail, ok, warn
 from charger.errors import HardwareError
-from charger.functions.situation import ConnectorPlan
-from charger.hardware.meter import read_once
-from charger.hardware.parts import Lines, MeterSaid
-from charger.meter_map import MeterMap, read_map
+from charger.hardware.parts import Lines
 from charger.wiring import Wire, wires
 
-ReadMeter = Callable[[ModbusBus, MeterPlan, MeterMap, int], MeterSaid | str]
-"""Bus, meter, map, phases → what it says, or a sentence of what is wrong."""
 SETTLE: Final = 0.5
 """s until a contactor that somebody had left on has opened."""
-IDLE: Final = 100.0
-"""W that nobody draws through an open contactor."""
 STUB: Final = "0.0.0.2"
 """The version of lgpio that package indexes have for a Python without a wheel: it does nothing."""
 POWER_ON: Final = 85_000
@@ -163,37 +156,6 @@ def _contact(wire: Wire, *, active: bool) -> Check:
     if wire.part.startswith(HARMLESS):
         return warn("contacts", fact, remedy)
     return fail("contacts", fact, f"{remedy}; else a wire is broken, or `normally: {normally}` is wrong")
-
-
-# -- instruments -------------------------------------------------------------------------------------------
-
-
-def check_meters(board: Board, plans: Sequence[ConnectorPlan], read: ReadMeter = read_once) -> list[Check]:
-    """One reading of each."""
-    return [
-        _meter(f"connectors.{number}", outlet.meter, _reading(board, outlet.meter, plan.phases, read))
-        for number, (outlet, plan) in enumerate(zip(board.outlets, plans, strict=True), start=1)
-        if outlet.meter
-    ]
-
-
-def _reading(board: Board, plan: MeterPlan, phases: int, read: ReadMeter) -> MeterSaid | str:
-    meter, findings, _ = read_map(plan.map, board.folder)
-    return read(board.buses[plan.bus], plan, meter, phases) if meter else str(findings[0])
-
-
-def _meter(name: str, plan: MeterPlan, said: MeterSaid | str) -> Check:
-    place = f"{name}: {plan.map}, unit {plan.unit} of bus {plan.bus}"
-    if isinstance(said, str):
-        remedy = (
-            "is it powered? A and B swapped? baud, parity, stop bits, unit as on its display? the right map?"
-        )
-        return fail("meter", f"{place}: {said}", remedy)
-    volts = ", ".join(f"{value:.1f} V" for value in said.voltages)
-    fact = f"{place}: {said.energy / 1000:.3f} kWh, {said.power:.0f} W{f', {volts}' if volts else ''}"
-    if said.power > IDLE:
-        return fail("meter", fact, "the contactor is off: does the meter measure another circuit?")
-    return ok("meter", fact)
 
 
 # -- devices -----------------------------------------------------------------------------------------------

@@ -12,11 +12,10 @@ from pathlib import Path
 
 from charger.board import Board
 from charger.doctor import board as wires
-from charger.doctor import system
+from charger.doctor import instruments, system
 from charger.doctor.check import Check, fail, ok, warn
 from charger.doctor.link import check_link
 from charger.errors import StorageError
-from charger.hardware.meter import read_once
 from charger.hardware.parts import Lines
 from charger.loading import Loaded
 from charger.settings import Settings
@@ -29,7 +28,6 @@ class Machine:
 
     open_lines: Callable[[str], Lines]
     """The GPIO chip with this label."""
-    read_meter: wires.ReadMeter = read_once
     root: Path = Path("/")
     wait: Callable[[float], None] = time.sleep
 
@@ -92,10 +90,9 @@ def _examine_board(board: Board, settings: Settings, machine: Machine, *, runs: 
     yield from wires.check_devices(board, machine.root)
     if runs:
         remedy = "sudo systemctl stop charger, then look again"
-        yield warn(
-            "pins", "the station runs and has the pins and the meters: they were not looked at", remedy
-        )
+        yield warn("pins", "the station runs and has pins and buses: they were not looked at", remedy)
         return
     with tempfile.TemporaryDirectory() as scratch, chdir(scratch):  # lgpio leaves a pipe where it works
         yield from wires.check_pins(board, machine.open_lines, machine.wait)
-    yield from wires.check_meters(board, settings.plans, machine.read_meter)
+    yield from instruments.check_pilots(board, settings.plans)
+    yield from instruments.check_meters(board, settings.plans)

@@ -11,9 +11,7 @@ from charger.board import Board, Contact, KernelPilot
 from charger.doctor import board as wires
 from charger.doctor.check import Check, as_text
 from charger.errors import HardwareError
-from charger.functions.situation import ConnectorPlan
 from charger.hardware.gpio import GpioLines
-from charger.hardware.parts import MeterSaid
 from charger.loading import read_station
 from charger.settings import shipped
 from charger.wiring import wires as all_wires
@@ -176,53 +174,7 @@ def test_lgpio_must_be_there_and_more_than_a_name(monkeypatch: pytest.MonkeyPatc
     assert "an empty shell" in wires.check_library().fact
 
 
-# -- instruments and devices -------------------------------------------------------------------------------
-
-
-PLANS = (ConnectorPlan(phases=3),)
-
-
-def meter(board: Board, said: MeterSaid | str) -> Check:
-    [found] = wires.check_meters(board, PLANS, lambda _bus, _plan, _map, _phases: said)
-    return found
-
-
-def test_a_meter_says_something(board: Board) -> None:
-    found = meter(board, MeterSaid(energy=12_345.6, power=2.0, voltages=(230.1, 229.9, 231.0)))
-    assert found.verdict == "ok"
-    assert found.fact == (
-        "connectors.1: sdm630, unit 2 of bus rs485: 12.346 kWh, 2 W, 230.1 V, 229.9 V, 231.0 V"
-    )
-
-
-def test_a_meter_that_is_silent(board: Board) -> None:
-    found = meter(board, "unit 2 does not answer")
-    assert (found.verdict, "unit 2 does not answer" in found.fact) == ("fail", True)
-
-
-def test_a_meter_that_measures_something_else(board: Board) -> None:
-    found = meter(board, MeterSaid(energy=1.0, power=3000.0))
-    assert (found.verdict, "another circuit" in found.remedy) == ("fail", True)
-
-
-def test_a_bus_that_is_not_there(board: Board) -> None:
-    [found] = wires.check_meters(board, PLANS)
-    assert found.verdict == "fail"
-    assert "/dev/serial/by-id/" in found.fact
-
-
-def test_a_map_of_ones_own_that_is_wrong(board: Board, tmp_path: Path) -> None:
-    (tmp_path / "own.yaml").write_text("nothing: 1\n")
-    plan = replace(board.outlets[0].meter, map="own.yaml")
-    own = replace(board, outlets=(replace(board.outlets[0], meter=plan),), folder=tmp_path)
-    [found] = wires.check_meters(own, PLANS)
-    assert found.verdict == "fail"
-    assert "own.yaml:1:1" in found.fact
-
-
-def test_a_connector_without_a_meter_is_not_asked(board: Board) -> None:
-    bare = replace(board, outlets=(replace(board.outlets[0], meter=None),))
-    assert wires.check_meters(bare, PLANS) == []
+# -- devices -------------------------------------------------------------------------------
 
 
 def put(root: Path, name: str, text: str = "") -> None:
