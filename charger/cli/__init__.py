@@ -171,7 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     wiring = commands.add_parser("wiring", help="show which pin of a real board goes where")
     _station_argument(wiring)
     wiring.add_argument("--out", type=Path, metavar="FILE.svg", help="draw the header instead")
-    wiring.set_defaults(command=station.show_wiring)
+    wiring.set_defaults(command=board.show_wiring)
 
     certify = commands.add_parser("certify", help="play the certification stories against a station")
     _station_argument(certify)

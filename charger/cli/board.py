@@ -1,4 +1,4 @@
-"""Commands about a board: doctor, outputs-off."""
+"""Commands about a board: wiring, doctor, outputs-off."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from charger.cli.say import FINDINGS, FINE, station_path
+from charger.cli.paths import station_file
+from charger.cli.say import FINDINGS, FINE, load_station, write_text
 from charger.errors import UsageError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def examine_board(arguments: argparse.Namespace) -> int:
     from charger.loading import read_station
 
     here = Path("station.yaml").exists()
-    path = arguments.station or (PACKAGED if PACKAGED.exists() and not here else station_path(None))
+    path = arguments.station or (PACKAGED if PACKAGED.exists() and not here else station_file(None))
     loaded = read_station(path)
     if arguments.simulated and loaded.settings and loaded.settings.board:
         raise UsageError(
@@ -66,3 +67,18 @@ def _lines(chip: str) -> Lines:
     from charger.hardware.gpio import GpioLines, open_chip
 
     return GpioLines(open_chip(chip))
+
+
+def show_wiring(arguments: argparse.Namespace) -> int:
+    """`charger wiring`: which pin goes where."""
+    from charger import wiring
+
+    path = station_file(arguments.station)
+    settings, _ = load_station(path)
+    if settings.board is None:
+        raise UsageError(f"{path}: nothing is wired: hardware is simulated")
+    if arguments.out:
+        write_text("--out", arguments.out, wiring.draw(settings.board, f"{settings.id}: {path.name}"))
+    else:
+        print(wiring.as_text(settings.board), end="")
+    return FINE

@@ -95,21 +95,6 @@ def show_config(arguments: argparse.Namespace) -> int:
     return FINE
 
 
-def show_wiring(arguments: argparse.Namespace) -> int:
-    """`charger wiring`: which pin goes where."""
-    from charger import wiring
-
-    path = station_file(arguments.station)
-    settings, _ = load_station(path)
-    if settings.board is None:
-        raise UsageError(f"{path}: nothing is wired: hardware is simulated")
-    if arguments.out:
-        write_text("--out", arguments.out, wiring.draw(settings.board, f"{settings.id}: {path.name}"))
-    else:
-        print(wiring.as_text(settings.board), end="")
-    return FINE
-
-
 def certify_station(arguments: argparse.Namespace) -> int:
     """`charger certify`: every story on a station of its own, then the report."""
     from charger.statechart.coverage import Coverage

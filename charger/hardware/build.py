@@ -11,6 +11,7 @@ from charger import board as plans_of
 from charger.board import Board, MeterPlan, OutletPlan
 from charger.errors import HardwareError
 from charger.functions.situation import ConnectorPlan
+from charger.functions.tags import USUAL
 from charger.hardware.adc import Mcp3008
 from charger.hardware.car import Car
 from charger.hardware.contacts import Contact, ResidualCurrent, Soon
@@ -247,4 +248,4 @@ class _Builder:
 
 def _reader(plan: plans_of.ReaderPlan) -> Reader:
     kind = {"keyboard": Keyboard, "pn532": Pn532}[plan.type]
-    return DeviceReader(plan.device, partial(kind, plan.device), plan.id_tag)
+    return DeviceReader(plan.device, partial(kind, plan.device), plan.id_tag or USUAL[plan.type])

@@ -6,6 +6,7 @@ ended is done), ``kill``, ``stop``, ``pytest ARGUMENTS``, ``off``. What happens 
 
 from __future__ import annotations
 
+import base64
 import os
 import signal
 import subprocess
@@ -79,8 +80,8 @@ def main() -> None:
                 service.process.send_signal(signal.SIGSTOP)
             case ["stop"] if service:
                 service.process.terminate()
-            case ["write", name, *words]:
-                Path(name).write_text(" ".join(words).replace("\\n", "\n"))
+            case ["write", name, text]:
+                Path(name).write_bytes(base64.b64decode(text))
                 say(f"written {name}")
             case ["python", *words]:
                 done = subprocess.run([PYTHON, *words], cwd=HOME, env=ENVIRONMENT, check=False)

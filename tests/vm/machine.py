@@ -6,6 +6,7 @@ takes commands (`guest.py`).
 
 from __future__ import annotations
 
+import base64
 import json
 import queue
 import socket
@@ -109,6 +110,11 @@ class Machine:
         assert self._process.stdin
         self._process.stdin.write(command.encode() + b"\n")
         self._process.stdin.flush()
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file in there."""
+        self.say(f"write {path} {base64.b64encode(text.encode()).decode()}")
+        self.hear(f"written {path}")
 
     def hear(self, part: str, seconds: float = PATIENCE) -> str:
         """The next line of the console with that in it."""

@@ -39,9 +39,8 @@ class World:
     """The board, and what is around it."""
 
     def __init__(self) -> None:
-        self.pilot = Device(
-            1, holding={OFFER: 0, 1001: 0, CAR: 1, CABLE: 32, 1004: 0, 1005: 17, 1006: 1, 1007: 0}
-        )
+        holding = dict.fromkeys((*range(1000, 1008), *range(2000, 2018)), 0)
+        self.pilot = Device(1, holding=holding | {CAR: 1, CABLE: 32, 1005: 17, 1006: 1, 2007: 32})
         self.meter = Device(2, inputs=dict.fromkeys(range(0x60), 0))
         self.energy = 1000.0
         self.modbus = Gateway(self.pilot, self.meter)
@@ -107,13 +106,9 @@ class World:
     # -- acts and looks ------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        text = (HERE / "station.yaml").read_text()
-        text = text.replace("CENTRAL", str(self.central.port)).replace(
-            "MODBUS", str(self.modbus.plan.tcp_port)
-        )
-        lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-        self.machine.say("write /opt/charger/tests/vm/own.yaml " + "\\n".join(lines))
-        self.machine.hear("written")
+        text = (HERE / "station.yaml").read_text().replace(":9000/", f":{self.central.port}/")
+        text = text.replace("tcp_port: 502", f"tcp_port: {self.modbus.plan.tcp_port}")
+        self.machine.write("/opt/charger/tests/vm/own.yaml", text)
         self.machine.say("start /opt/charger/tests/vm/own.yaml")
 
     def car(self, state: int) -> None:
