@@ -100,7 +100,7 @@ def open_chip(label: str) -> Any:
         import lgpio  # noqa: PLC0415
         from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415
     except ImportError as error:
-        raise HardwareError(f"lgpio is missing: {error}; Debian's python3-lgpio has it") from error
+        raise HardwareError(f"lgpio is missing: {error}; Raspberry Pi OS has it as python3-lgpio") from error
     except OSError as error:
         raise HardwareError(f"lgpio must write to the working directory {Path.cwd()}: {error}") from error
 

@@ -381,7 +381,10 @@ def test_a_chip_that_cannot_be_opened_is_told(lgpio, monkeypatch):
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (ImportError("No module named 'lgpio'"), "lgpio is missing: .*; Debian's python3-lgpio has it"),
+        (
+            ImportError("No module named 'lgpio'"),
+            "lgpio is missing: .*; Raspberry Pi OS has it as python3-lgpio",
+        ),
         (FileNotFoundError(2, "No such file", ".lgd-nfy-3"), "lgpio must write to the working directory"),
     ],
 )
