@@ -31,7 +31,15 @@ DEFECT_WINDOW = 600.0
 
 _MAY_NOT_WAIT = (
     *(ports.EngageLock, ports.ReleaseLock, ports.OfferCurrent, ports.ShowLight, ports.ShowText),
-    *(ports.SwitchOutput, ports.Connect, ports.Disconnect, ports.Ping, ports.StartTimer, ports.CancelTimer),
+    *(
+        ports.TestResidualCurrent,
+        ports.SwitchOutput,
+        ports.Connect,
+        ports.Disconnect,
+        ports.Ping,
+        ports.StartTimer,
+        ports.CancelTimer,
+    ),
     ports.End,
 )
 """Performed although the disk takes nothing: they acknowledge nothing. To close a contactor is not here."""

@@ -16,6 +16,7 @@ from charger import ports
 from charger.errors import Defect
 from charger.functions import times
 from charger.functions.configuration import Configuration
+from charger.functions.faults import Fault
 from charger.functions.records import Records
 from charger.functions.situation import ConnectorPlan, Identity, Situation
 from charger.statechart.ensemble import Ensemble, Moved, Observer
@@ -233,7 +234,7 @@ class Station:
             "light": wires.look,
             "interlocks": situation.interlocks(number),
             "offer_amps": wires.offered,
-            "faults": _faults(situation.latched(number) | wires.faults),
+            "faults": _faults([*situation.latched.at(number).values(), *wires.faults.values()]),
             **self._pins(number),
         }
 
@@ -270,14 +271,25 @@ def configuration_of(
     return Configuration(records, chart_set.settings, initial, fixed, phases)
 
 
-def _faults(faults: Mapping[str, str]) -> list[dict[str, str]]:
-    return [{"error_code": code, "info": info} for code, info in faults.items()]
+def _faults(faults: Iterable[Fault]) -> list[dict[str, Any]]:
+    return [
+        {
+            "error_code": fault.error,
+            "info": fault.info,
+            **({"vendor_error_code": fault.vendor} if fault.vendor else {}),
+            **({"service": True} if fault.service else {}),
+        }
+        for fault in faults
+    ]
 
 
 _ORDER: tuple[tuple[type, ...], ...] = (
     (ports.OpenContactor,),
     (ports.Store,),
-    (ports.CloseContactor, ports.EngageLock, ports.ReleaseLock, ports.OfferCurrent),
+    (
+        *(ports.CloseContactor, ports.EngageLock, ports.ReleaseLock, ports.OfferCurrent),
+        ports.TestResidualCurrent,
+    ),
     (ports.ShowLight, ports.ShowText, ports.SwitchOutput),
     (ports.Reply, ports.ReplyError),
     (ports.Connect, ports.Disconnect, ports.Ping, ports.Call),

@@ -30,7 +30,7 @@ from charger.station import Station, Step
 
 LOG = logging.getLogger(__name__)
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Of the format."""
 SEGMENT: Final = 1000
 """Steps in a segment; two are kept."""

@@ -49,7 +49,7 @@ def test_the_readme_shows_what_check_prints(mine: Path, capsys: pytest.CaptureFi
         "        after: {ConnectionTimeOut: Released}\n"
         "        always: {guard: FreeVending, target: Loking, actions: [session.open: {tag: FREE}]}\n",
     )
-    edit(mine / "charts" / "index.yaml", "language: 1\n", "language: 1\nsettings: {FreeVending: true}\n")
+    edit(mine / "charts" / "index.yaml", "settings:\n", "settings:\n  FreeVending: true\n")
     capsys.readouterr()
     assert run_command(["check", "mine/charts"]) == 1
     printed = capsys.readouterr().out.splitlines()

@@ -204,7 +204,7 @@ def test_a_side_that_leads_nowhere_is_named_with_its_findings(
     assert run_command(["diff", "charts", "other"]) == 2
     error = capsys.readouterr().err.splitlines()
     assert error[0] == "NEW, other, has findings:"
-    assert error[1].startswith("other/power.yaml:17:20: error: no state 'Dyr' — did you mean 'Dry'?")
+    assert error[1].startswith("other/power.yaml:23:20: error: no state 'Dyr' — did you mean 'Dry'?")
     assert error[-1] == "charger: NEW, other, cannot be compared before that is mended"
 
 
@@ -216,7 +216,7 @@ def test_words_that_the_program_does_not_know_are_told_and_compared(
     assert run_command(["diff", "other", "charts"]) == 1
     printed = capsys.readouterr()
     assert printed.err.startswith(
-        "OLD, other, has findings:\nother/power.yaml:15:13: error: no action 'contactor.shut'"
+        "OLD, other, has findings:\nother/power.yaml:21:13: error: no action 'contactor.shut'"
     )
     assert (
         printed.out.splitlines()[1]
@@ -268,7 +268,7 @@ def test_what_stories_took_can_be_drawn(repository: Path, capsys: pytest.Capture
     assert not Path("diagrams").exists()
     slower(repository / "charts")
     assert run_command(["diagram", "charts", "--coverage", "record/coverage.json", "--out", "more"]) == 2
-    error = "record/coverage.json was recorded with other charts: it does not know the transition at charts/power.yaml:17:20"
+    error = "record/coverage.json was recorded with other charts: it does not know the transition at charts/power.yaml:23:20"
     assert capsys.readouterr().err == f"charger: {error}\n"
 
 

@@ -292,7 +292,7 @@ def test_a_chart_edit_changes_behaviour(tmp_path: Path) -> None:
     )
     (charts / "connector.yaml").write_text(connector.replace(old, new))
     index = (charts / "index.yaml").read_text()
-    (charts / "index.yaml").write_text(index + "settings: {FreeVending: true}\n")
+    (charts / "index.yaml").write_text(index.replace("settings:\n", "settings:\n  FreeVending: true\n"))
     assert run_command(["check", str(charts)]) == 0
 
     async def story() -> None:

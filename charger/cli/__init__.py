@@ -173,6 +173,19 @@ def _parser() -> argparse.ArgumentParser:
     wiring.add_argument("--out", type=Path, metavar="FILE.svg", help="draw the header instead")
     wiring.set_defaults(command=board.show_wiring)
 
+    clear = commands.add_parser(
+        "clear",
+        help="clear what waits for service, at a station that runs",
+        description="Tell a station that runs that somebody has looked at what was wrong: latched faults are"
+        " cleared, those too that wait for service. What is still wrong is raised again.",
+    )
+    clear.add_argument("station", type=Path, help="the station.yaml of the station")
+    clear.add_argument("error", nargs="?", metavar="ERROR", help="an errorCode; left out: all")
+    clear.add_argument(
+        "--connector", type=int, metavar="N", help="0: the station itself; left out: it and every connector"
+    )
+    clear.set_defaults(command=station.clear_faults)
+
     certify = commands.add_parser("certify", help="play the certification stories against a station")
     _station_argument(certify)
     certify.add_argument(

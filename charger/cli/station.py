@@ -95,6 +95,25 @@ def show_config(arguments: argparse.Namespace) -> int:
     return FINE
 
 
+def clear_faults(arguments: argparse.Namespace) -> int:
+    """`charger clear`: somebody has looked at what waits for service."""
+    from charger.panel.ask import post
+
+    settings, _ = load_station(station_path(arguments.station))
+    if settings.panel is None or not settings.panel.port:
+        told = f"`panel: {settings.panel or 'off'}`"
+        raise UsageError(f"{settings.file} has {told}: nobody can talk to the station")
+    asked = {"connector": arguments.connector, "error": arguments.error}
+    body = {name: value for name, value in asked.items() if value is not None}
+    post(settings.panel.host, settings.panel.port, settings.panel.token, "/service/clear", body)
+    where = {None: "the station and every connector", 0: "the station"}.get(
+        arguments.connector, f"connector {arguments.connector}"
+    )
+    print(f"cleared: {arguments.error or 'every latched fault'} of {where}")
+    print("what is still so is raised again: GET /status, or the page, shows it")
+    return FINE
+
+
 def certify_station(arguments: argparse.Namespace) -> int:
     """`charger certify`: every story on a station of its own, then the report."""
     from charger.statechart.coverage import Coverage

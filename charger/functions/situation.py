@@ -13,10 +13,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol
 
 from charger import ports
-from charger.functions import metering, times
+from charger.functions import faults, metering, times
 from charger.functions.authorization import Cache, TagInfo
 from charger.functions.configuration import Configuration
 from charger.functions.delivery import Message, Queue
+from charger.functions.faults import Fault, Faults, Latched
 from charger.functions.metering import Reading
 from charger.functions.records import Records, as_fact
 from charger.functions.status import WARNINGS, Notice, Notices, beside
@@ -31,6 +32,8 @@ MOST_DRAWN = 10_000_000
 """Random numbers of one run: a checkpoint that says more is damaged, and they would be drawn for ever."""
 BOGUS = 60.0
 """s by which a clock must be wrong for its timestamps to be corrected."""
+EMERGENCY = Fault("OtherError", "emergency stop", "CX008")
+"""What is told while no chart has said it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +69,31 @@ class Connector:
     plan: ConnectorPlan
     cable: bool = False
     """A plug is in our socket; with a fixed cable: in the car."""
+    ev_connected: bool = False
+    """A car is at the other end of the cable, as far as anybody told."""
     ev_asks: bool = False
     """Control pilot in state C or D."""
+    pilot_wrong: str = ""
+    """What is wrong with the control pilot or the proximity contact; empty: nothing."""
+    cable_amps: float | None = None
+    """A that the plugged cable carries, by its proximity contact; None: nobody said."""
+    residual_current: bool = False
+    """The monitor has tripped."""
+    meter_silent: bool = False
     contactor: Literal["open", "closed", "unknown"] = "unknown"
     lock: Literal["engaged", "released", "unknown"] = "unknown"
     reading: Reading = field(default_factory=Reading)
-    faults: dict[str, str] = field(default_factory=dict)
-    """errorCode → info, as the hardware reports them; warnings too."""
+    faults: Faults = field(default_factory=dict)
+    """As the hardware reports them; warnings too."""
     tag: str | None = None
     """Authorized here, transaction not begun yet."""
     parent: str | None = None
     offered: float | None = 0.0
     """What the control pilot says now, A; None: state F."""
+    offered_before: float = 0.0
+    """What it said before."""
+    offered_since: float = 0.0
+    """Monotonic s at which it changed."""
     limits: dict[str, float] = field(default_factory=dict)
     """The most that the charts allow, A per phase, by the name that each gave its limit."""
     looks: Mapping[str, str] = field(default_factory=dict)
@@ -131,11 +147,18 @@ class Situation:
         self.records = records
         self.configuration = configuration
         self.connectors = {number: Connector(plan) for number, plan in enumerate(plans, start=1)}
-        self.faults: dict[str, str] = {}
-        """Faults of the station as a whole."""
-        self.warnings: dict[int, dict[str, str]] = {number: {} for number in (0, *self.connectors)}
-        """errorCode → info, as the charts have it: what does not prevent charging."""
+        self.faults: Faults = {}
+        """Faults of the station as a whole, as the hardware reports them."""
+        self.warnings: dict[int, Faults] = {number: {} for number in (0, *self.connectors)}
+        """As the charts have it: what does not prevent charging."""
+        self.latched = Latched(records)
         self.emergency = False
+        self.door = False
+        """The door of the housing is open."""
+        self.temperature: float | None = None
+        """Inside the housing, °C; None: nobody knows."""
+        self.dead_readers: list[int] = []
+        """By connector; 0: the one that serves all."""
         self.storage_failed = False
         self.inputs: dict[tuple[str, int], bool] = {}
         self.outputs: dict[tuple[str, int], str] = {}
@@ -188,8 +211,8 @@ class Situation:
             "waiting": [as_fact(one) for one in self.waiting],
             "awaiting": [[as_fact(one), since] for one, since in self.awaiting],
             "asked": list(self.asked.items()),
-            "faults": dict(self.faults),
-            "warnings": {number: dict(found) for number, found in self.warnings.items()},
+            "faults": faults.as_facts(self.faults),
+            "warnings": {number: faults.as_facts(found) for number, found in self.warnings.items()},
             "now": [self.now.monotonic, self.now.wall],
             "midnight": self._midnight,
             "drawn": self._drawn,
@@ -209,8 +232,8 @@ class Situation:
         self.waiting.extend(Considered(**one) for one in saved["waiting"])
         self.awaiting.extend((Considered(**one), since) for one, since in saved["awaiting"])
         self.asked = {token: action for token, action in saved["asked"]}  # noqa: C416 - pairs of a list
-        self.faults = dict(saved["faults"])
-        self.warnings = {int(number): dict(found) for number, found in saved["warnings"].items()}
+        self.faults = faults.of(saved["faults"])
+        self.warnings = {int(number): faults.of(found) for number, found in saved["warnings"].items()}
         self.now = Moment(*saved["now"])
         self._midnight = saved["midnight"]
         if not 0 <= saved["drawn"] <= MOST_DRAWN:
@@ -303,29 +326,21 @@ class Situation:
 
     # -- facts that several words share ---------------------------------------------------------------------
 
-    def faults_at(self, number: int) -> dict[str, str]:
+    def faults_at(self, number: int) -> list[Fault]:
         """What is wrong with a connector (or the station, 0) and prevents charging: reported and latched."""
         own = self.connectors[number].faults if number else {}
-        latched = self.latched(number) | (self.latched(0) if number else {})
-        disk = {"InternalError": "storage"} if self.storage_failed else {}
+        latched = self.latched.at(number) | (self.latched.at(0) if number else {})
+        disk = {"": Fault("InternalError", "storage")} if self.storage_failed else {}
         found = {**disk, **self.faults, **own, **latched}
-        return {error: info for error, info in found.items() if error not in WARNINGS}
+        return [fault for fault in found.values() if fault.error not in WARNINGS]
 
-    def warnings_at(self, number: int) -> dict[str, str]:
-        """What is wrong there and prevents nothing: reported, or raised by charts."""
+    def warnings_at(self, number: int) -> list[Fault]:
+        """What is wrong there and prevents nothing: raised by charts, or reported and never a fault."""
         reported = self.connectors[number].faults if number else self.faults
-        return self.warnings[number] | {error: info for error, info in reported.items() if error in WARNINGS}
-
-    def latched(self, number: int) -> dict[str, str]:
-        """Faults that stay until somebody clears them, over restarts (records under ``fault``)."""
-        found: dict[str, str] = {}
-        if not self.records.size("fault"):
-            return found
-        for key, info in self.records.items("fault"):
-            place, _, error = key.partition("/")
-            if int(place) == number:
-                found[error] = info
-        return found
+        return [
+            *self.warnings[number].values(),
+            *(fault for fault in reported.values() if fault.error in WARNINGS),
+        ]
 
     def interlocks(self, number: int) -> dict[str, bool]:
         """What must hold before voltage may be switched on here, by name."""
@@ -394,12 +409,12 @@ class Situation:
         """The present status as a notice; a fault names itself, and so does a warning."""
         status = self.charts.status(number)
         if status == "Faulted":
-            wrong = self.faults_at(number) or ({"OtherError": "emergency stop"} if self.emergency else {})
-            error, info = next(iter(wrong.items()), ("InternalError", ""))
+            wrong = self.faults_at(number) or [EMERGENCY] * self.emergency
+            told = next(iter(wrong), Fault("InternalError"))
         else:
-            told = (item for item in self.warnings_at(number).items() if beside(item[0], status))
-            error, info = next(told, ("NoError", ""))
-        return Notice(status, error, info, self.time)
+            beside_it = (fault for fault in self.warnings_at(number) if beside(fault.error, status))
+            told = next(beside_it, Fault("NoError"))
+        return Notice(status, told.error, told.info, told.vendor, self.time)
 
     def status_changed(self, number: int, status: str, event: Event) -> None:
         """To be told, and to be shown."""
@@ -420,7 +435,9 @@ class Situation:
 
     def _another_error(self, number: int, latest: Notice) -> bool:
         now = self.notice(number)
-        other = now.error != latest.error or now.info not in ("", latest.info)
+        if now.status == "Faulted" and not self.faults_at(number) and not self.emergency:
+            return False  # well again; a status of its own follows
+        other = (now.error, now.vendor) != (latest.error, latest.vendor) or now.info not in ("", latest.info)
         return other and now.status == latest.status
 
     def show(self, number: int, look: str) -> None:
@@ -432,7 +449,17 @@ class Situation:
 
 
 _PLAIN = (
-    *("emergency", "storage_failed", "interval", "display", "ignoring_calls", "run"),
+    *(
+        "emergency",
+        "door",
+        "temperature",
+        "dead_readers",
+        "storage_failed",
+        "interval",
+        "display",
+        "ignoring_calls",
+        "run",
+    ),
     *("restart_reason", "restart_wanted"),
 )
 """Of a situation: what a checkpoint has as it is."""
@@ -444,7 +471,7 @@ def _copied(value: Any) -> Any:
 
 def _wires(connector: Connector) -> dict[str, Any]:
     wires = {name: _copied(getattr(connector, name)) for name in Connector.__slots__ if name != "plan"}
-    return {**wires, "reading": as_fact(connector.reading)}
+    return {**wires, "reading": as_fact(connector.reading), "faults": faults.as_facts(connector.faults)}
 
 
 def _restore_wires(connector: Connector, saved: Mapping[str, Any]) -> None:
@@ -453,6 +480,7 @@ def _restore_wires(connector: Connector, saved: Mapping[str, Any]) -> None:
     reading = saved["reading"]
     phases = {name: tuple(reading[name]) for name in ("currents", "voltages")}
     connector.reading = Reading(**{**reading, **phases})
+    connector.faults = faults.of(saved["faults"])
 
 
 def _notices(notices: Notices) -> dict[str, Any]:

@@ -14,7 +14,8 @@ WARNINGS: Mapping[str, frozenset[str]] = {
     "LocalListConflict": frozenset(),
     "WeakSignal": frozenset(),
 }
-"""errorCodes that make no connector Faulted, and the statuses they may stand beside; none: any (§7.6)."""
+"""errorCodes that make no connector Faulted whoever reports them, and the statuses they may stand beside;
+none: any (§7.6). With every other one a chart says which it is: `fault.raise` or `warning.raise`."""
 
 
 def beside(error: str, status: str) -> bool:
@@ -51,6 +52,8 @@ class Notice:
     status: str
     error: str = "NoError"
     info: str = ""
+    vendor: str = ""
+    """vendorErrorCode."""
     time: float = 0.0
     """Epoch s."""
     asked: bool = False

@@ -11,12 +11,12 @@ import logging
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import Any, Final
 
 from charger.functions.situation import ConnectorPlan
+from charger.hardware.mishaps import Mishaps, Outlet, nobody, timer
 from charger.ports import (
     Clock,
     CloseContactor,
@@ -37,47 +37,15 @@ VOLTAGES: Final = {1: (230.0,), 3: (230.4, 229.9, 229.7)}
 NOMINAL: Final = 230.0
 SAMPLE_PERIOD: Final = 1.0
 """Seconds between two reports of a meter while power flows."""
+TEST_TIME: Final = 0.3
+"""Seconds that the self-test of the residual-current monitor takes."""
 _FIELD: Final = 25
 """Bytes per connector in the register file; the longest ``repr`` of a float has 24."""
 
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class _Outlet:
-    """One connector, its cable, and the car at the other end."""
-
-    number: int
-    plan: ConnectorPlan
-    energy: float
-    """The meter's register, Wh, as last reported."""
-    since: float = 0.0
-    """Monotonic s of that report."""
-    power: float = 0.0
-    """W since then."""
-    closed: bool = False
-    locked: bool = False
-    lock_fails: bool = False
-    plug: bool = False
-    """A plug is in our socket; with a fixed cable: in the car."""
-    car: bool = False
-    """The cable is connected to a car."""
-    willing: bool = True
-    """The car would charge if it might."""
-    asks: bool = False
-    """It does: S2 is closed, control pilot in state C."""
-    leaving: bool = False
-    """The driver pulls at a plug that is locked."""
-    offered: float | None = 0.0
-    light: str = "off"
-
-    @property
-    def wants(self) -> bool:
-        """Whether the car should close S2: connected, willing, and current is offered."""
-        return self.car and self.willing and bool(self.offered)
-
-
-class SimulatedHardware:
+class SimulatedHardware(Mishaps):
     """The port `Hardware` without a wire. Use it on one thread."""
 
     simulated = True
@@ -114,14 +82,13 @@ class SimulatedHardware:
         self._car_delay = car_delay
         self._register = register
         self._kept = ""
-        self._clock = clock
         self._inputs = dict(inputs or {})
-        self._post: Post = _nobody
         energies = _read(register, len(plans)) if register else [0.0] * len(plans)
-        self._outlets = {
-            number: _Outlet(number, plan, energy, plug=number in plugged, car=number in plugged)
+        outlets = {
+            number: Outlet(number, plan, energy, plug=number in plugged, car=number in plugged)
             for number, (plan, energy) in enumerate(zip(plans, energies, strict=True), start=1)
         }
+        super().__init__(outlets, clock)
         self.text = ""
         """What the display says."""
         self.outputs: dict[tuple[str, int], str] = {}
@@ -147,10 +114,13 @@ class SimulatedHardware:
         """Carry out one command; returns at once, the outcome comes as an event."""
         match command:
             case CloseContactor(number):
+                self._outlets[number].coil = True
                 self._after(self._contactor_delay, self._outlets[number], "contactor", self._close)
             case OpenContactor(number):
                 outlet = self._outlets[number]
-                outlet.closed = False  # the current ends at once, the mirror contact tells later
+                outlet.closed = (
+                    outlet.stuck == "closed"
+                )  # the current ends at once, the mirror contact tells later
                 self._adjust(outlet)
                 self._after(self._contactor_delay, outlet, "contactor", self._opened)
             case EngageLock(number):
@@ -163,7 +133,7 @@ class SimulatedHardware:
                 self._adjust(outlet)
                 self._let_car_react(outlet)
             case TestResidualCurrent(number):
-                self._report("residual_current.test_passed", self._outlets[number])
+                self._after(TEST_TIME, self._outlets[number], "test", self._test)
             case ShowLight(number, look):
                 self._outlets[number].light = look
             case ShowText(text):
@@ -174,10 +144,10 @@ class SimulatedHardware:
     def make_safe(self) -> None:
         """Open every contactor. Never raises."""
         for outlet in self._outlets.values():
-            outlet.closed = False
+            outlet.coil, outlet.closed = False, outlet.closed and outlet.stuck == "closed"
         for outlet in self._outlets.values():
             try:
-                self._clock.cancel(_timer(outlet, "contactor"))
+                self._clock.cancel(timer(outlet, "contactor"))
                 self._opened(outlet)
             except Exception:  # noqa: BLE001 - the contract: whatever it is, the next one is reported too
                 _log.exception("connector %d is open, but that could not be reported", outlet.number)
@@ -202,10 +172,10 @@ class SimulatedHardware:
     async def close(self) -> None:
         """Make safe, and end every timer. Nothing is reported any more."""
         self.make_safe()
-        self._post = _nobody
+        self._post = nobody
         for outlet in self._outlets.values():
-            for what in ("contactor", "lock", "car", "meter"):
-                self._clock.cancel(_timer(outlet, what))
+            for what in ("contactor", "lock", "car", "meter", "silence", "test"):
+                self._clock.cancel(timer(outlet, what))
 
     # -- what people and cars do ---------------------------------------------------------------------------
 
@@ -220,10 +190,11 @@ class SimulatedHardware:
         ``ev``                ``{"state": "ready"}`` or ``"suspended"``: the car wants energy, or none
         ``lock``              ``{"fail": true}``: from now on the lock does not move; ``false``: it does
         ``fault``             ``{"error_code": …, "info": …}``; connector 0: the station as a whole
-        ``clear_fault``       all faults there are gone
+        ``clear_fault``       somebody repairs all that is wrong there, and says so
         ``swipe``             ``{"id_tag": …}``: a card at the reader of that connector, or of all
         ``input``             ``{"name": …, "on": true}`` or ``false``: an input of charts/index.yaml; one of
                               a connector at that connector
+        others                see `charger.hardware.mishaps`
         ====================  ==========================================================================
 
         Raises:
@@ -242,7 +213,7 @@ class SimulatedHardware:
                 fields = {"error": body["error_code"], "info": body.get("info", "")}
                 self._post(Event("fault.raised", self._place(connector), fields))
             case "clear_fault":
-                self._post(Event("fault.cleared", self._place(connector)))
+                self.repair(self._place(connector))
             case "swipe":
                 place = body.get("connector", connector)
                 if place is not None:
@@ -253,17 +224,9 @@ class SimulatedHardware:
             case "input":
                 self._switch(body["name"], body.get("connector", connector), on=bool(body["on"]))
             case _:
-                raise ValueError(f"nobody knows how to {act}")
+                self.happen(act, connector, body)
 
-    def _place(self, number: int | None) -> int:
-        return 0 if number == 0 else self._outlet(number).number
-
-    def _outlet(self, number: int | None) -> _Outlet:
-        if number not in self._outlets:
-            raise ValueError(f"there is no connector {number}")
-        return self._outlets[number]
-
-    def _plug(self, outlet: _Outlet) -> None:
+    def _plug(self, outlet: Outlet) -> None:
         if outlet.car:
             raise ValueError(f"connector {outlet.number}: a car is plugged in already")
         # A lock that moved while the socket was empty does not keep a plug out: nobody waits for it here.
@@ -274,7 +237,7 @@ class SimulatedHardware:
             self._report("cable.plugged", outlet)
         self._let_car_react(outlet)
 
-    def _unplug(self, outlet: _Outlet, *, only_at_car: bool) -> None:
+    def _unplug(self, outlet: Outlet, *, only_at_car: bool) -> None:
         if not outlet.plug:
             raise ValueError(f"connector {outlet.number}: nothing is plugged in")
         only_at_car = only_at_car and not outlet.plan.fixed  # of a fixed cable, that is the plug
@@ -282,27 +245,29 @@ class SimulatedHardware:
             raise ValueError(f"connector {outlet.number}: the cable is not connected to a car")
         connected = outlet.car
         outlet.car = outlet.asks = False
-        self._clock.cancel(_timer(outlet, "car"))
+        self._clock.cancel(timer(outlet, "car"))
         self._adjust(outlet)
         if only_at_car or outlet.locked:
             if connected:
                 self._report("ev.unplugged", outlet)
+                self.gone(outlet)
             outlet.leaving = not only_at_car
         else:
             self._take_plug(outlet)
 
-    def _take_plug(self, outlet: _Outlet) -> None:
+    def _take_plug(self, outlet: Outlet) -> None:
         outlet.plug = outlet.leaving = False
         self._report("cable.unplugged", outlet)
+        self.gone(outlet)
 
-    def _tell_car(self, outlet: _Outlet, *, willing: bool) -> None:
+    def _tell_car(self, outlet: Outlet, *, willing: bool) -> None:
         if not outlet.car:
             raise ValueError(f"connector {outlet.number}: no car is plugged in")
         outlet.willing = willing
-        self._clock.cancel(_timer(outlet, "car"))
+        self._clock.cancel(timer(outlet, "car"))
         self._car_reacts(outlet)  # the car does as it likes, it does not react to anything
 
-    def _break_lock(self, outlet: _Outlet, *, fails: bool) -> None:
+    def _break_lock(self, outlet: Outlet, *, fails: bool) -> None:
         if outlet.plan.fixed:
             raise ValueError(f"connector {outlet.number} has a fixed cable, and so no lock")
         outlet.lock_fails = fails
@@ -321,26 +286,29 @@ class SimulatedHardware:
 
     # -- contactor and lock --------------------------------------------------------------------------------
 
-    def _close(self, outlet: _Outlet) -> None:
+    def _close(self, outlet: Outlet) -> None:
+        if outlet.stuck == "open":
+            return
         self._sample(outlet)
         outlet.closed = True
         self._report("contactor.closed", outlet)
         self._adjust(outlet)
 
-    def _opened(self, outlet: _Outlet) -> None:
+    def _opened(self, outlet: Outlet) -> None:
         self._sample(outlet)
-        self._report("contactor.opened", outlet)
+        if not outlet.closed:
+            self._report("contactor.opened", outlet)
 
-    def _move_lock(self, outlet: _Outlet, move: Callable[[_Outlet], None]) -> None:
+    def _move_lock(self, outlet: Outlet, move: Callable[[Outlet], None]) -> None:
         if not outlet.plan.fixed:
             self._after(self._lock_delay, outlet, "lock", move)
 
-    def _engage(self, outlet: _Outlet) -> None:
+    def _engage(self, outlet: Outlet) -> None:
         if not outlet.lock_fails:
             outlet.locked = True
         self._report("lock.failed" if outlet.lock_fails else "lock.engaged", outlet)
 
-    def _release(self, outlet: _Outlet) -> None:
+    def _release(self, outlet: Outlet) -> None:
         if outlet.lock_fails:
             self._report("lock.failed", outlet)
             return
@@ -351,13 +319,13 @@ class SimulatedHardware:
 
     # -- car -----------------------------------------------------------------------------------------------
 
-    def _let_car_react(self, outlet: _Outlet) -> None:
+    def _let_car_react(self, outlet: Outlet) -> None:
         if outlet.wants == outlet.asks:
-            self._clock.cancel(_timer(outlet, "car"))
+            self._clock.cancel(timer(outlet, "car"))
         else:
             self._after(self._car_delay, outlet, "car", self._car_reacts)
 
-    def _car_reacts(self, outlet: _Outlet) -> None:
+    def _car_reacts(self, outlet: Outlet) -> None:
         if outlet.wants == outlet.asks:
             return
         outlet.asks = outlet.wants
@@ -370,38 +338,40 @@ class SimulatedHardware:
 
     # -- meter ---------------------------------------------------------------------------------------------
 
-    def _drawn(self, outlet: _Outlet) -> float:
+    def _drawn(self, outlet: Outlet) -> float:
         """W that flow now."""
         if not (outlet.closed and outlet.asks):
             return 0.0
-        return min(self._power, (outlet.offered or 0.0) * outlet.plan.phases * NOMINAL)
+        offered = (outlet.offered or 0.0) * outlet.plan.phases * NOMINAL
+        return offered * outlet.percent / 100 if outlet.percent else min(self._power, offered)
 
-    def _adjust(self, outlet: _Outlet) -> None:
+    def _adjust(self, outlet: Outlet) -> None:
         """Report the meter if another power flows now."""
         if self._drawn(outlet) != outlet.power:
             self._sample(outlet)
 
-    def _sample(self, outlet: _Outlet) -> None:
+    def _sample(self, outlet: Outlet) -> None:
         """Bring the register up to date, keep it, report it; again after a while as long as power flows."""
         now = self._clock.now().monotonic
         outlet.energy += outlet.power * (now - outlet.since) / 3600
         outlet.since = now
         outlet.power = self._drawn(outlet)
         self._keep_registers()
-        phases = outlet.plan.phases
-        amps = round(outlet.power / phases / NOMINAL, 3)
-        self._report(
-            "meter.sampled",
-            outlet,
-            energy=outlet.energy,
-            power=outlet.power,
-            currents=(amps,) * phases,
-            voltages=VOLTAGES[phases],
-        )
+        if not outlet.silent:
+            phases = outlet.plan.phases
+            amps = round(outlet.power / phases / NOMINAL, 3)
+            self._report(
+                "meter.sampled",
+                outlet,
+                energy=outlet.energy,
+                power=outlet.power,
+                currents=(amps,) * phases,
+                voltages=VOLTAGES[phases] if outlet.volts is None else (outlet.volts,) * phases,
+            )
         if outlet.power:
             self._after(SAMPLE_PERIOD, outlet, "meter", self._sample)
         else:
-            self._clock.cancel(_timer(outlet, "meter"))
+            self._clock.cancel(timer(outlet, "meter"))
 
     def _keep_registers(self) -> None:
         """Before anyone hears of a reading it is where a killed process leaves it.
@@ -423,23 +393,6 @@ class SimulatedHardware:
             self._kept = text
         except OSError as error:
             _log.warning("the simulated meters cannot keep their registers: %s", error)
-
-    # -- helpers -------------------------------------------------------------------------------------------
-
-    def _report(self, name: str, outlet: _Outlet, **fields: Any) -> None:
-        self._post(Event(name, outlet.number, fields))
-
-    def _after(self, seconds: float, outlet: _Outlet, what: str, then: Callable[[_Outlet], None]) -> None:
-        due = self._clock.now().monotonic + seconds
-        self._clock.start(_timer(outlet, what), due, lambda _key: then(outlet))
-
-
-def _nobody(_event: Event) -> None:
-    """Listens before the start and after the end."""
-
-
-def _timer(outlet: _Outlet, what: str) -> str:
-    return f"simulated/{outlet.number}/{what}"
 
 
 def _read(register: Path, count: int) -> list[float]:

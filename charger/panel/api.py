@@ -1,17 +1,15 @@
 """The HTTP API: what can be asked, what can be done to simulated hardware, and what a body must look like.
 
 Every answer but the page, the pictures and the stream is JSON; an error is ``{"error": "a sentence"}``.
-Bodies are checked against the table `ACTS` before anything happens. Knows the `PanelSource` it was given
+Bodies are checked against the tables of `acts` before anything happens. Knows the `PanelSource` it was given
 and nothing of what stands behind it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import re
 from contextlib import aclosing
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +19,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from charger.panel.acts import ACTS, AT_CONNECTOR, AT_STATION, CLEAR, bad, checked
 from charger.panel.stream import Subscriber, Subscribers
+from charger.statechart.event import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable, Mapping
@@ -35,126 +35,6 @@ if TYPE_CHECKING:
 
 MAX_BODY = 64 * 1024
 """Bytes."""
-
-FAULTS = (
-    "ConnectorLockFailure",
-    "EVCommunicationError",
-    "GroundFailure",
-    "HighTemperature",
-    "InternalError",
-    "LocalListConflict",
-    "OtherError",
-    "OverCurrentFailure",
-    "OverVoltage",
-    "PowerMeterFailure",
-    "PowerSwitchFailure",
-    "ReaderFailure",
-    "ResetFailure",
-    "UnderVoltage",
-    "WeakSignal",
-)
-"""ChargePointErrorCode (OCPP 1.6 §7.6) without NoError, which is what DELETE is for."""
-
-# -- what a body must look like --------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One member of a request body."""
-
-    holds: Callable[[Any], bool]
-    must_be: str
-    """Ends the sentence "<name> must be …"."""
-    optional: bool = False
-
-
-def _is_text(value: Any, shortest: int, longest: int) -> bool:
-    return isinstance(value, str) and shortest <= len(value) <= longest and value.isprintable()
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_truth(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-# IdToken (OCPP 1.6 §7.28) has at most 20 characters, StatusNotification.info (§6.47) at most 50.
-ACTS: Mapping[str, Mapping[str, Field]] = {
-    "plug": {},
-    "unplug": {"side": Field(lambda value: value == "ev", '"ev", for the car\'s end only', optional=True)},
-    "ev": {"state": Field(lambda value: value in ("ready", "suspended"), '"ready" or "suspended"')},
-    "fault": {
-        "error_code": Field(lambda value: value in FAULTS, f"one of {', '.join(FAULTS)}"),
-        "info": Field(
-            lambda value: _is_text(value, 0, 50), "a text of at most 50 printable characters", optional=True
-        ),
-    },
-    "clear_fault": {},
-    "lock": {"fail": Field(_is_truth, "true or false")},
-    "swipe": {
-        "id_tag": Field(lambda value: _is_text(value, 1, 20), "a text of 1 to 20 printable characters"),
-        "connector": Field(_is_whole, "a whole number", optional=True),
-    },
-    "input": {
-        "name": Field(lambda value: _is_text(value, 1, 50), "the name of an input of charts/index.yaml"),
-        "on": Field(_is_truth, "true or false"),
-        "connector": Field(_is_whole, "a whole number", optional=True),
-    },
-}
-"""Every act of the simulated world and the members of its body."""
-
-
-def checked(body: bytes, fields: Mapping[str, Field]) -> dict[str, Any]:
-    """Read a request body and return its members; an empty body is an empty object.
-
-    Raises:
-        HTTPException: 400, with a sentence that names what is wrong.
-    """
-    found = _read(body)
-    if not isinstance(found, dict):
-        raise _bad(f"the body must be a JSON object, not {_shown(found)}")
-    for name in found:
-        if name not in fields:
-            known = f"known are: {', '.join(fields)}" if fields else "none is needed here"
-            raise _bad(f"unknown member {json.dumps(name[:60])}; {known}")
-    for name, field in fields.items():
-        if name in found:
-            if not field.holds(found[name]):
-                raise _bad(f"{name} must be {field.must_be}, not {_shown(found[name])}")
-        elif not field.optional:
-            raise _bad(f"{name} is missing; it must be {field.must_be}")
-    return found
-
-
-def _read(body: bytes) -> Any:
-    try:
-        return json.loads(body.decode()) if body.strip() else {}
-    except UnicodeDecodeError:
-        raise _bad("the body is not UTF-8") from None
-    except json.JSONDecodeError as error:
-        raise _bad(f"the body is not JSON: line {error.lineno} column {error.colno}: {error.msg}") from None
-    except (ValueError, RecursionError):  # a number of thousands of digits, a thousand brackets
-        raise _bad("the body is JSON of a size or depth that nobody needs") from None
-
-
-def _bad(sentence: str) -> HTTPException:
-    return HTTPException(400, sentence)
-
-
-def _shown(value: Any) -> str:
-    """Name the type of a JSON value, and the value itself when it is short."""
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list):
-        return "a list"
-    text = json.dumps(value)
-    if len(text) > 60:
-        return f"something of {len(text)} characters"
-    kind = {bool: "the truth value", str: "the text", int: "the number", float: "the number"}.get(type(value))
-    return f"{kind} {text}" if kind else text
-
 
 # -- what can be asked and done --------------------------------------------------------------------
 
@@ -194,15 +74,16 @@ class Api:
             Route("/events", self.events),
             Route("/trace", self.trace),
             Route("/diagrams/{name}.svg", self.diagram),
+            Route("/service/clear", self.clear, methods=["POST"]),
         ]
         if self._source.simulated:
-            acts = ("plug", "unplug", "ev", "lock")
             routes += [
-                Route(f"/sim/connectors/{{number}}/{act}", self.act(act), methods=["POST"]) for act in acts
+                Route(f"/sim/connectors/{{number}}/{act}", self.act(act), methods=["POST"])
+                for act in AT_CONNECTOR
             ]
             routes += [
                 Route("/sim/connectors/{number}/fault", self.fault, methods=["POST", "DELETE"]),
-                *(Route(f"/sim/{act}", self.somewhere(act), methods=["POST"]) for act in ("swipe", "input")),
+                *(Route(f"/sim/{act}", self.somewhere(act), methods=["POST"]) for act in AT_STATION),
             ]
         app = Starlette(routes=routes, exception_handlers={HTTPException: _refusal, Exception: _failure})
         app.router.redirect_slashes = False
@@ -239,12 +120,21 @@ class Api:
             raise HTTPException(404, f"there is no picture of a chart named {name[:64]}")
         return Response(svg, media_type="image/svg+xml")
 
+    async def clear(self, request: Request) -> Response:
+        """Say that somebody has looked at what was wrong: at a connector, the station (0), or everywhere."""
+        body = checked(await _body(request), CLEAR)
+        place, error = body.get("connector"), body.get("error")
+        if place is not None:
+            place = self._connector(str(place), lowest=0)
+        self._source.post(Event("service.cleared", place, {"error": error} if error else {}))
+        return JSONResponse({"ok": True})
+
     def act(self, act: str) -> Endpoint:
         """Return the endpoint of one act at a connector."""
 
         async def endpoint(request: Request) -> Response:
             connector = self._connector(request.path_params["number"])
-            return self._done(act, connector, await _body(request, act))
+            return self._done(act, connector, checked(await _body(request), ACTS[act]))
 
         return endpoint
 
@@ -252,13 +142,13 @@ class Api:
         """Raise a fault, or clear them all, at a connector or (number 0) at the station as a whole."""
         connector = self._connector(request.path_params["number"], lowest=0)
         act = "clear_fault" if request.method == "DELETE" else "fault"
-        return self._done(act, connector, await _body(request, act))
+        return self._done(act, connector, checked(await _body(request), ACTS[act]))
 
     def somewhere(self, act: str) -> Endpoint:
         """Return the endpoint of an act at the connector that its body names, or at none."""
 
         async def endpoint(request: Request) -> Response:
-            body = await _body(request, act)
+            body = checked(await _body(request), ACTS[act])
             connector = body.pop("connector", None)
             if connector is not None:
                 connector = self._connector(str(connector))
@@ -280,18 +170,18 @@ class Api:
         try:
             self._source.simulate(act, connector, body)
         except ValueError as error:
-            raise _bad(str(error)) from error
+            raise bad(str(error)) from error
         return JSONResponse({"ok": True})
 
 
-async def _body(request: Request, act: str) -> dict[str, Any]:
+async def _body(request: Request) -> bytes:
     body = bytearray()
     async with aclosing(request.stream()) as chunks:
         async for chunk in chunks:
             body += chunk
             if len(body) > MAX_BODY:
-                raise _bad(f"the body is longer than {MAX_BODY // 1024} KiB")
-    return checked(bytes(body), ACTS[act])
+                raise bad(f"the body is longer than {MAX_BODY // 1024} KiB")
+    return bytes(body)
 
 
 def _static(content: bytes, media_type: str) -> Endpoint:

@@ -246,7 +246,10 @@ function pill(element, text, good) {
 }
 
 function faults(element, found) {
-  list(element, (found ?? []).map(fault => [fault.error_code, fault.info].filter(Boolean).join(": ")));
+  list(element, (found ?? []).map(fault => {
+    const code = fault.vendor_error_code ? `${fault.error_code} (${fault.vendor_error_code})` : fault.error_code;
+    return [code, fault.info, fault.service && "waits for service"].filter(Boolean).join(": ");
+  }));
 }
 
 /** What index.yaml declares for the station or a connector: inputs to switch, outputs to look at. */

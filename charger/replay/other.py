@@ -27,13 +27,20 @@ LINGER: Final = 10.0
 NO_TIMER: Final = "no such timer runs"
 """Why an expiry is left out: nothing of the world is made up by that."""
 _TIMERS: Final = ("StartTimer", "CancelTimer")
-_MOVES: Final = {"CloseContactor": 0.1, "OpenContactor": 0.1, "EngageLock": 0.5, "ReleaseLock": 0.5}
+_MOVES: Final = {
+    "CloseContactor": 0.1,
+    "OpenContactor": 0.1,
+    "EngageLock": 0.5,
+    "ReleaseLock": 0.5,
+    "TestResidualCurrent": 0.5,
+}
 """Commands that wires answer, and the seconds that this takes when the recording has no example."""
 _SUCCESS: Final = {
     "CloseContactor": "contactor.closed",
     "OpenContactor": "contactor.opened",
     "EngageLock": "lock.engaged",
     "ReleaseLock": "lock.released",
+    "TestResidualCurrent": "residual_current.test_passed",
     "Connect": "link.opened",
 }
 _ANSWERED_BY: Final = {
@@ -42,6 +49,8 @@ _ANSWERED_BY: Final = {
     "lock.engaged": ("EngageLock",),
     "lock.released": ("ReleaseLock",),
     "lock.failed": ("EngageLock", "ReleaseLock"),
+    "residual_current.test_passed": ("TestResidualCurrent",),
+    "residual_current.test_failed": ("TestResidualCurrent",),
     "link.opened": ("Connect",),
     "link.refused": ("Connect",),
 }

@@ -61,7 +61,10 @@ def key(word: KeyWord) -> str:
 def compared(word: FactWord | KeyWord) -> str:
     """A condition about it: the word itself when it is true or false."""
     words = word.words if isinstance(word, FactWord) else ()
-    return f"{word.name} == {min(words)}" if words else f"{word.name}{_COMPARED[word.type]}"
+    if words:
+        one = min(words)
+        return f"{word.name} == {one if one[0].isupper() else repr(one)}"  # a bare small word is a fact
+    return f"{word.name}{_COMPARED[word.type]}"
 
 
 def _arguments(fields: Mapping[str, Field]) -> str:

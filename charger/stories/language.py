@@ -17,6 +17,7 @@ from charger.central.messages import ACTIONS
 from charger.folders import shipped
 from charger.statechart import expressions, source
 from charger.statechart.findings import Finding, Mark, nearest
+from charger.stories import mishaps
 
 _KEY = re.compile(r"[A-Z][A-Za-z0-9]*\Z")
 MOST: Final = 9999
@@ -439,6 +440,17 @@ def _words(*words: str) -> Read:
     return read
 
 
+def _number_or(word: str) -> Read:
+    """A whole number, or this word."""
+
+    def read(reader: _Reader, node: source.Node) -> int | str:
+        if isinstance(node, source.Scalar) and node.raw == word:
+            return word
+        return reader.number(node)
+
+    return read
+
+
 _AT: Final[dict[str, Read]] = {"at": _Reader.number}
 _WHEN: Final[dict[str, Read]] = {"after": _Reader.duration, "within": _Reader.duration}
 VERBS: Final[dict[str, Verb]] = {
@@ -449,6 +461,9 @@ VERBS: Final[dict[str, Verb]] = {
     "fault": Verb(_Reader.text, {**_AT, "info": _Reader.text}),
     "repair": Verb(_Reader.number),
     "lock": Verb(_words("stuck", "free"), _AT),
+    **{act: Verb(_words(*words), _AT) for act, words in mishaps.WORDS.items()},
+    **{act: Verb(_number_or(none), _AT) for act, (_, none) in mishaps.NUMBERS.items()},
+    "service": Verb(_Reader.number, {"error": _Reader.text}),
     "input": Verb(_Reader.state_of_pin, _AT),
     "report": Verb(_Reader.text, _AT),
     "network": Verb(_words("down", "up")),

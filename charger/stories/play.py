@@ -16,6 +16,7 @@ from typing import Any, Final, NoReturn
 from charger.functions import times
 from charger.statechart.expressions import LONGEST, TOO_LONG
 from charger.statechart.findings import Mark
+from charger.stories import mishaps
 from charger.stories.always import TOLERANCE, Record, sample_breach, spacing_breach
 from charger.stories.language import PATIENCE, Duration, Frame, Step, Story
 from charger.stories.match import UnknownNameError, filled, mismatch
@@ -264,6 +265,21 @@ class Player:
 
     def _lock(self, step: Step) -> None:
         self._act("lock", step.options.get("at", 1), fail=step.what == "stuck")
+
+    def _mishap(self, step: Step) -> None:
+        nowhere = None if step.verb in mishaps.OF_STATION else 1
+        place = step.options.get("at", nowhere)
+        body = mishaps.body(step.verb, step.what)
+        if step.verb == "reader" and place is not None:  # as with a card
+            place, body = None, {**body, "connector": place}
+        self._act(step.verb, place, **body)
+
+    _residual_current = _contactor = _current = _voltage = _meter = _pilot = _cable = _mishap
+    _emergency = _door = _temperature = _reader = _hardware = _mishap
+
+    def _service(self, step: Step) -> None:
+        named = {"error": step.options["error"]} if "error" in step.options else {}
+        self._act("service", None, connector=step.what, **named)
 
     def _input(self, step: Step) -> None:
         name, state = step.what

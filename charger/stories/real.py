@@ -287,7 +287,9 @@ class RealStage:
         if self._process is None:
             raise ValueError("the station has no power")
         path = f"/sim/{act}" if connector is None else f"/sim/connectors/{connector}/{act}"
-        if act == "clear_fault":
+        if act == "service":
+            self._request("POST", "/service/clear", body)
+        elif act == "clear_fault":
             self._request("DELETE", f"/sim/connectors/{connector}/fault", None)
         else:
             self._request("POST", path, body)

@@ -230,7 +230,11 @@ class VirtualStage:
         """See `Stage`."""
         if self._hardware is None:
             raise ValueError("the station has no power")
-        self._hardware.simulate(act, connector, body)
+        if act == "service" and self._driver is not None:
+            named = {"error": body["error"]} if "error" in body else {}
+            self._driver.post(Event("service.cleared", body["connector"], named))
+        else:
+            self._hardware.simulate(act, connector, body)
         if connector is not None and act in ("plug", "unplug"):
             (self._plugged.add if act == "plug" else self._plugged.discard)(connector)
         if act == "input":

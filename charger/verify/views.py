@@ -13,7 +13,7 @@ from math import prod
 from typing import Final, TypeAlias
 
 from charger.statechart import model
-from charger.statechart.effects import parse_effects
+from charger.statechart.effects import Effect, parse_effects
 from charger.statechart.evaluate import Evaluator
 from charger.statechart.words import Vocabulary
 from charger.verify.abstraction import View, is_tracked
@@ -157,7 +157,8 @@ class _Influence:
                 return True
             if not use.raises:
                 effects = parse_effects(self._vocabulary.actions[use.name].effects)
-                if any(e.kind != "any" and e.concerns(fact) for e in effects for fact in facts):
+                done = [effect for effect in effects if effect.kind != "any" and _possible(effect, use)]
+                if any(effect.concerns(fact) for effect in done for fact in facts):
                     return True
         return False
 
@@ -195,6 +196,15 @@ class _Influence:
             facts |= {word} if is_tracked(fact, self._vocabulary) else set()
             facts |= {name for name in self._vocabulary.facts if fact.means and name in fact.means}
         return facts
+
+
+def _possible(effect: Effect, use: model.Use) -> bool:
+    """Whether the arguments that are written there leave it open that the word has that effect."""
+    if effect.argument is None:
+        return True
+    name, word = effect.argument
+    given = dict(use.arguments).get(name)
+    return given.value == word if isinstance(given, model.Const) else given is not None
 
 
 def _words(expr: model.Expr) -> set[str]:

@@ -23,7 +23,7 @@ from charger.statechart.words import (
     Type,
     Vocabulary,
 )
-from charger.vocabulary import charging, hardware, station
+from charger.vocabulary import charging, hardware, protection, station
 
 _STATION_STATUSES = ("Available", "Unavailable", "Faulted")
 _CONNECTOR_STATUSES = (
@@ -50,7 +50,7 @@ _TYPES: dict[str, Type] = {"bool": "bool", "int": "number", "list": "text", "tex
 
 def build(chart_set: ChartSet | None = None) -> Vocabulary:
     """The vocabulary, with the inputs, outputs and settings of a set of charts."""
-    parts = (hardware.WORDS, charging.WORDS, station.WORDS)
+    parts = (hardware.WORDS, protection.WORDS, charging.WORDS, station.WORDS)
     events = {name: word for part in parts for name, word in part.events.items()}
     facts = {name: word for part in parts for name, word in part.facts.items()}
     actions = {name: word for part in parts for name, word in part.actions.items()}

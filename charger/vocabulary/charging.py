@@ -222,7 +222,7 @@ def plug_tag(at: Situation, _here: int, _event: Event) -> str | None:
 @WORDS.fact("card.awaits_plug", scope=STATION, nature="event")
 def card_awaits_plug(at: Situation, _here: int, event: Event) -> bool:
     """The card at the reader is accepted and waits for the next plug."""
-    return any(same(one.tag, event.fields["tag"]) for one, _ in at.awaiting)
+    return any(same(one.tag, str(event.fields.get("tag"))) for one, _ in at.awaiting)
 
 
 @WORDS.action(

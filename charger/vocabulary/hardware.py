@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from charger import ports
+from charger.functions.faults import Fault
 from charger.functions.metering import Reading
-from charger.functions.situation import Situation
+from charger.functions.situation import EMERGENCY, Situation
 from charger.functions.status import WARNINGS
 from charger.statechart.event import Event
 from charger.statechart.words import Field
@@ -45,16 +46,17 @@ LOOK = Field("text", phrase=(_COLOURS, frozenset({"blinking", "breathing", "flas
 def _cable(present: bool) -> Report:
     def report(at: Situation, event: Event) -> None:
         connector = at.connectors[event.connector or 0]
-        connector.cable = present
+        connector.cable = connector.ev_connected = present
         if not present:
-            connector.ev_asks = False
+            connector.ev_asks, connector.cable_amps = False, None
 
     return report
 
 
-def _ev(asks: bool) -> Report:
+def _ev(connected: bool, *, asks: bool) -> Report:
     def report(at: Situation, event: Event) -> None:
-        at.connectors[event.connector or 0].ev_asks = asks
+        connector = at.connectors[event.connector or 0]
+        connector.ev_connected, connector.ev_asks = connected, asks
 
     return report
 
@@ -83,20 +85,37 @@ def _emergency(pressed: bool) -> Report:
 
 
 def _fault_raised(at: Situation, event: Event) -> None:
-    if event.fields.get("latched"):
-        return  # its record is its fact
+    given = event.fields
+    service = given.get("until") == "service"
+    fault = Fault(
+        str(given["error"]), str(given.get("info") or ""), str(given.get("vendorErrorCode") or ""), service
+    )
+    if given.get("latched"):
+        at.latched.add(event.connector or 0, fault)  # once more: it may have been cleared in between
+        return
     faults = at.connectors[event.connector].faults if event.connector else at.faults
-    faults[str(event.fields["error"])] = str(event.fields.get("info") or "")
+    faults[fault.key] = fault
 
 
 def _fault_cleared(at: Situation, event: Event) -> None:
     number = event.connector or 0
-    error = event.fields.get("error")
+    error, vendor = event.fields.get("error"), event.fields.get("vendorErrorCode") or ""
+    if event.fields.get("latched"):
+        at.latched.clear(number, error, vendor)
+        return
     faults = at.connectors[number].faults if number else at.faults
-    for code in [code for code in faults if error in (None, code)]:
-        del faults[code]
-    for code in [code for code in at.latched(number) if error in (None, code)]:
-        at.records.put("fault", f"{number}/{code}", None)
+    for fault in list(faults.values()):
+        if error in (None, fault.error) and vendor in ("", fault.vendor):
+            del faults[fault.key]
+
+
+def _service_cleared(at: Situation, event: Event) -> None:
+    places = [0, *at.connectors] if event.connector is None else [event.connector]
+    error = event.fields.get("error")
+    for number in places:
+        at.latched.clear(number, error, service=True)
+        if error in (None, "GroundFailure"):
+            at.latched.forgive(number)
 
 
 def _sampled(at: Situation, event: Event) -> None:
@@ -109,29 +128,35 @@ def _sampled(at: Situation, event: Event) -> None:
         tuple(given.get("voltages", ())),
         connector.offered or 0.0,
     )
+    connector.meter_silent = False
 
 
 _event = WORDS.event
 _event(
     *("cable.plugged", "A plug came into our socket, or the fixed cable into a car."),
     *(CONNECTOR, _cable(True)),
-    effects="cable.present",
+    effects="cable.present, ev.connected",
 )
 _event(
     *("cable.unplugged", "The plug left our socket, or the fixed cable the car.", CONNECTOR, _cable(False)),
-    effects="not cable.present, not ev.asks",
+    effects="not cable.present, not ev.connected, not ev.asks, not cable.is_rated, any cable.amps",
 )
 _event(
-    *("ev.unplugged", "The cable left the car; the plug is still in our socket.", CONNECTOR, _ev(False)),
-    effects="not ev.asks",
+    *(
+        "ev.unplugged",
+        "The cable left the car; the plug is still in our socket.",
+        CONNECTOR,
+        _ev(False, asks=False),
+    ),
+    effects="not ev.connected, not ev.asks",
 )
 _event(
-    *("ev.ready", "The car asks for energy (control pilot state C or D).", CONNECTOR, _ev(True)),
-    effects="ev.asks",
+    *("ev.ready", "The car asks for energy (control pilot state C or D).", CONNECTOR, _ev(True, asks=True)),
+    effects="ev.connected, ev.asks",
 )
 _event(
-    *("ev.paused", "The car asks for no energy (control pilot state B).", CONNECTOR, _ev(False)),
-    effects="not ev.asks",
+    *("ev.paused", "The car asks for no energy (control pilot state B).", CONNECTOR, _ev(True, asks=False)),
+    effects="ev.connected, not ev.asks",
 )
 _event(
     *("contactor.closed", "The mirror contact says closed.", CONNECTOR, _contactor_closed),
@@ -152,34 +177,57 @@ _event(
 _event("lock.failed", "The lock did not move.", CONNECTOR)
 _event(
     *("emergency.pressed", "The emergency stop is pressed.", STATION, _emergency(True)),
-    effects="fault.present, not interlocks.hold, station.faulty",
+    effects="emergency.is_pressed, fault.present, not interlocks.hold, station.faulty",
 )
 _event(
     *("emergency.released", "The emergency stop is pulled out again.", STATION, _emergency(False)),
-    effects="perhaps not fault.present, perhaps interlocks.hold, perhaps not station.faulty",
+    effects="not emergency.is_pressed, perhaps not fault.present, perhaps interlocks.hold,"
+    " perhaps not station.faulty",
 )
 _event(
     *("fault.raised", "Something is wrong, here or with the station.", BOTH, _fault_raised),
     error=ERROR,
     info=OPTIONAL_TEXT,
-    effects="perhaps fault.present, perhaps not interlocks.hold, perhaps station.faulty,"
-    " perhaps lock.is_faulty",
+    vendorErrorCode=OPTIONAL_TEXT,
+    effects="perhaps fault.present, perhaps not interlocks.hold, perhaps station.faulty",
+)
+WELL = (
+    "perhaps not fault.present, perhaps interlocks.hold, perhaps not station.faulty,"
+    " perhaps not lock.is_faulty, perhaps not contactor.is_faulty, perhaps not current.is_faulty,"
+    " perhaps not residual_current.is_faulty, perhaps not emergency.is_latched"
 )
 _event(
-    *("fault.cleared", "It is well again; without `error`: everything is.", BOTH, _fault_cleared),
+    *("fault.cleared", "It is well again; without `error`: everything that the hardware reported.", BOTH),
+    report=_fault_cleared,
     error=one_of(*ERRORS, required=False),
-    effects="perhaps not fault.present, perhaps interlocks.hold, perhaps not station.faulty,"
-    " perhaps not lock.is_faulty",
+    vendorErrorCode=OPTIONAL_TEXT,
+    effects=WELL,
+)
+_event(
+    *(
+        "service.cleared",
+        "Somebody has looked at what was wrong: nothing is latched here any more, or no `error`.",
+    ),
+    *(BOTH, _service_cleared),
+    error=one_of(*ERRORS, required=False),
+    effects=f"{WELL}, any residual_current.trips",
 )
 _event(
     *("meter.sampled", "The meter said something new.", CONNECTOR, _sampled),
-    effects="any transaction.energy, any transaction.energy_since_refused",
+    effects="not meter.is_silent, any transaction.energy, any transaction.energy_since_refused",
 )
 
 
 # -- facts ---------------------------------------------------------------------------------------------
 
-WORDS.law("fault.present or not lock.is_faulty")
+WORDS.law(
+    "fault.present or not lock.is_faulty",
+    "fault.present or not contactor.is_faulty",
+    "fault.present or not current.is_faulty",
+    "fault.present or not residual_current.is_faulty",
+    "fault.present or not emergency.is_latched",
+    "fault.present or not emergency.is_pressed",
+)
 
 
 @WORDS.fact("cable.present")
@@ -203,7 +251,8 @@ def ev_asks(at: Situation, here: int, _event: Event) -> bool:
 @WORDS.fact("ev.communicates")
 def ev_communicates(at: Situation, here: int, _event: Event) -> bool:
     """The hardware reports no EVCommunicationError."""
-    return "EVCommunicationError" not in at.connectors[here].faults
+    reported = at.connectors[here].faults.values()
+    return all(fault.error != "EVCommunicationError" for fault in reported)
 
 
 @WORDS.fact("contactor.is_closed")
@@ -218,10 +267,44 @@ def lock_is_engaged(at: Situation, here: int, _event: Event) -> bool:
     return at.connectors[here].lock == "engaged"
 
 
+def _latched(at: Situation, here: int, error: str) -> bool:
+    return any(fault.error == error for fault in at.latched.at(here).values())
+
+
 @WORDS.fact("lock.is_faulty")
 def lock_is_faulty(at: Situation, here: int, _event: Event) -> bool:
-    """A fault of the lock is latched here."""
-    return "ConnectorLockFailure" in at.latched(here)
+    """A ConnectorLockFailure is latched here."""
+    return _latched(at, here, "ConnectorLockFailure")
+
+
+@WORDS.fact("contactor.is_faulty")
+def contactor_is_faulty(at: Situation, here: int, _event: Event) -> bool:
+    """A PowerSwitchFailure is latched here."""
+    return _latched(at, here, "PowerSwitchFailure")
+
+
+@WORDS.fact("current.is_faulty")
+def current_is_faulty(at: Situation, here: int, _event: Event) -> bool:
+    """An OverCurrentFailure is latched here."""
+    return _latched(at, here, "OverCurrentFailure")
+
+
+@WORDS.fact("residual_current.is_faulty")
+def residual_current_is_faulty(at: Situation, here: int, _event: Event) -> bool:
+    """A GroundFailure is latched here."""
+    return _latched(at, here, "GroundFailure")
+
+
+@WORDS.fact("emergency.is_latched")
+def emergency_is_latched(at: Situation, here: int, _event: Event) -> bool:
+    """A fault with the vendorErrorCode of the emergency stop, CX008, is latched here."""
+    return any(fault.vendor == EMERGENCY.vendor for fault in at.latched.at(here).values())
+
+
+@WORDS.fact("emergency.is_pressed", scope=STATION)
+def emergency_is_pressed(at: Situation, _here: int, _event: Event) -> bool:
+    """The emergency stop is pressed."""
+    return at.emergency
 
 
 @WORDS.fact("interlocks.hold", means="not fault.present")
@@ -290,6 +373,8 @@ def lock_release(at: Situation, here: int, _event: Event) -> None:
 
 def _offer(at: Situation, here: int, amps: float | None) -> None:
     connector = at.connectors[here]
+    if amps != connector.offered:
+        connector.offered_before, connector.offered_since = connector.offered or 0.0, at.now.monotonic
     connector.offered = amps
     connector.reading = replace(connector.reading, offered=amps or 0.0)
     at.send(ports.OfferCurrent(here, amps))
@@ -318,27 +403,62 @@ def pilot_refuse(at: Situation, here: int, _event: Event) -> None:
     BOTH,
     error=FAULT,
     info=OPTIONAL_TEXT,
+    vendorErrorCode=OPTIONAL_TEXT,
+    until=one_of("cleared", "service", required=False),
     effects="fault.present, not interlocks.hold, perhaps station.faulty,"
-    " lock.is_faulty if error == ConnectorLockFailure",
+    " lock.is_faulty if error == ConnectorLockFailure, contactor.is_faulty if error == PowerSwitchFailure,"
+    " current.is_faulty if error == OverCurrentFailure, residual_current.is_faulty if error == GroundFailure,"
+    " emergency.is_latched if vendorErrorCode == CX008",
 )
-def fault_raise(at: Situation, here: int, event: Event, *, error: str, info: str = "") -> None:
-    """Latch a fault: it stays, over restarts too, until it is cleared."""
-    at.records.put("fault", f"{here}/{error}", info)
-    fields = {"error": error, "info": info, "latched": True}
+def fault_raise(
+    at: Situation,
+    here: int,
+    event: Event,
+    *,
+    error: str,
+    info: str = "",
+    vendorErrorCode: str = "",  # noqa: N803
+    until: str = "cleared",
+) -> None:
+    """Latch a fault, over restarts too, until `fault.clear`; or until `service.cleared` and nothing else."""
+    at.latched.add(here, Fault(error, info, vendorErrorCode, until == "service"))
+    fields = {
+        "error": error,
+        "info": info,
+        "vendorErrorCode": vendorErrorCode,
+        "until": until,
+        "latched": True,
+    }
     at.charts.post(Event("fault.raised", here, fields, moment=event.moment))
 
 
-@WORDS.action("fault.clear", BOTH, error=FAULT)
-def fault_clear(at: Situation, here: int, event: Event, *, error: str) -> None:
-    """Clear a latched fault."""
-    if at.records.get("fault", f"{here}/{error}") is not None:
-        at.charts.post(Event("fault.cleared", here, {"error": error}, moment=event.moment))
+@WORDS.action("fault.clear", BOTH, error=FAULT, vendorErrorCode=OPTIONAL_TEXT)
+def fault_clear(
+    at: Situation,
+    here: int,
+    event: Event,
+    *,
+    error: str,
+    vendorErrorCode: str = "",  # noqa: N803
+) -> None:
+    """Clear a latched fault; without a vendorErrorCode all of that errorCode. Not what waits for service."""
+    found = (fault for fault in at.latched.at(here).values() if fault.error == error and not fault.service)
+    if any(vendorErrorCode in ("", fault.vendor) for fault in found):
+        fields = {"error": error, "vendorErrorCode": vendorErrorCode, "latched": True}
+        at.charts.post(Event("fault.cleared", here, fields, moment=event.moment))
 
 
 @WORDS.action("offer.limit", effects="any offer.amps, any offer.changed", by=TEXT, amps=NUMBER)
 def offer_limit(at: Situation, here: int, _event: Event, *, by: str, amps: float) -> None:
     """Allow at most so much per phase, A; of several limits the smallest counts. Below 6 A it is nothing."""
     at.connectors[here].limits[by] = amps
+
+
+@WORDS.action("offer.reduce", effects="any offer.amps, any offer.changed", by=TEXT, percent=NUMBER)
+def offer_reduce(at: Situation, here: int, _event: Event, *, by: str, percent: float) -> None:
+    """`offer.limit` to so many per cent of what the installation allows."""
+    connector = at.connectors[here]
+    connector.limits[by] = connector.plan.max_current * percent / 100
 
 
 @WORDS.action("offer.unlimit", effects="any offer.amps, any offer.changed", by=TEXT)

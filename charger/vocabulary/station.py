@@ -9,6 +9,7 @@ from typing import Any
 from charger import ports
 from charger.functions import metering, times
 from charger.functions.configuration import Key
+from charger.functions.faults import Fault
 from charger.functions.situation import Situation
 from charger.functions.status import Notice
 from charger.statechart import timing
@@ -288,6 +289,8 @@ def status_payload(number: int, notice: Notice) -> dict[str, Any]:
     }
     if notice.info:
         payload["info"] = notice.info[:50]
+    if notice.vendor:
+        payload["vendorErrorCode"] = notice.vendor
     return payload
 
 
@@ -312,16 +315,32 @@ def status_tell(at: Situation, here: int, _event: Event, *, info: str) -> None:
     at.notices[here].info, at.notices[here].info_for, at.notices[here].urgent = info, "", True
 
 
-@WORDS.action("warning.raise", BOTH, error=ERROR, info=OPTIONAL_TEXT)
-def warning_raise(at: Situation, here: int, _event: Event, *, error: str, info: str = "") -> None:
+@WORDS.action("warning.raise", BOTH, error=ERROR, info=OPTIONAL_TEXT, vendorErrorCode=OPTIONAL_TEXT)
+def warning_raise(
+    at: Situation,
+    here: int,
+    _event: Event,
+    *,
+    error: str,
+    info: str = "",
+    vendorErrorCode: str = "",  # noqa: N803
+) -> None:
     """Tell of an error that does not prevent charging beside every status, until it is cleared (§4.9)."""
-    at.warnings[here][error] = info
+    fault = Fault(error, info, vendorErrorCode)
+    at.warnings[here][fault.key] = fault
 
 
-@WORDS.action("warning.clear", BOTH, error=ERROR)
-def warning_clear(at: Situation, here: int, _event: Event, *, error: str) -> None:
+@WORDS.action("warning.clear", BOTH, error=ERROR, vendorErrorCode=OPTIONAL_TEXT)
+def warning_clear(
+    at: Situation,
+    here: int,
+    _event: Event,
+    *,
+    error: str,
+    vendorErrorCode: str = "",  # noqa: N803
+) -> None:
     """It is well again; told if it was."""
-    at.warnings[here].pop(error, None)
+    at.warnings[here].pop(Fault(error, vendor=vendorErrorCode).key, None)
 
 
 @WORDS.action("status.ask", BOTH, effects="status.unreported")

@@ -485,7 +485,7 @@ def test_a_card_is_presented_for_a_connector_or_for_none(world):
 def test_faults_come_and_go_at_a_connector_and_at_the_station(world):
     assert world.act("fault", 1, error_code="GroundFailure", info="RCD") == ["fault.raised"]
     assert dict(world.heard[0].fields) == {"error": "GroundFailure", "info": "RCD"}
-    assert world.act("clear_fault", 1) == ["fault.cleared"]
+    assert world.act("clear_fault", 1) == ["fault.cleared", "service.cleared"]
     assert (world.heard[0].connector, dict(world.heard[0].fields)) == (1, {})
     world.act("fault", 0, error_code="OtherError")
     assert (world.heard[0].connector, dict(world.heard[0].fields)) == (0, {"error": "OtherError", "info": ""})

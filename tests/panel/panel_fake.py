@@ -74,6 +74,7 @@ class FakeStation:
         self.refusal = None
         self.simulated = simulated
         self.acted = asyncio.Event()
+        self.posted = []
         self.state = {
             "id": "CP001",
             "vendor": "JS Tech",
@@ -109,7 +110,7 @@ class FakeStation:
         return PanelSource(
             status=self.status,
             diagram=self.diagram,
-            post=lambda event: None,
+            post=self.posted.append,
             simulated=self.simulated,
             connectors=len(self.state["connectors"]),
             simulate=self.simulate if self.simulated else None,

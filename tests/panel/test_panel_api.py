@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from panel_fake import SVG, FakeStation, address, ask, running
 
-from charger.panel import api
+from charger.panel import acts, api
 
 
 def asked(method, path, body=None, *, connectors=2, simulated=True, **headers):
@@ -128,7 +128,7 @@ def test_nothing_on_the_page_comes_from_elsewhere():
 def test_the_page_offers_every_fault():
     page = (Path(api.__file__).parent / "page.html").read_text()
     for select in re.findall(r'<select name="error_code".*?</select>', page, re.DOTALL):
-        assert sorted(re.findall(r"<option>(\w+)", select)) == sorted(api.FAULTS)
+        assert sorted(re.findall(r"<option>(\w+)", select)) == sorted(acts.FAULTS)
 
 
 def test_a_picture_is_svg():
@@ -214,10 +214,78 @@ def test_a_defect_of_the_station_is_500_and_logged(caplog):
             *("POST", "/sim/input", {"name": "button", "on": False, "connector": 2}),
             ("input", 2, {"name": "button", "on": False}),
         ),
+        *(
+            ("POST", f"/sim/connectors/1/{act}", body, (act, 1, body))
+            for act, body in (
+                ("residual_current", {"tripped": True}),
+                ("residual_current", {"test_fails": False}),
+                ("contactor", {"fails": "closed"}),
+                ("contactor", {"fails": None}),
+                ("current", {"percent": 112.5}),
+                ("voltage", {"volts": None}),
+                ("meter", {"silent": True}),
+                ("pilot", {"wrong": "diode"}),
+                ("cable", {"amps": 13}),
+            )
+        ),
+        *(
+            ("POST", f"/sim/{act}", body, (act, None, body))
+            for act, body in (
+                ("emergency", {"pressed": True}),
+                ("door", {"open": False}),
+                ("temperature", {"celsius": -5}),
+                ("reader", {"dead": True}),
+                ("hardware", {"info": "chip silent"}),
+            )
+        ),
+        ("POST", "/sim/reader", {"dead": True, "connector": 2}, ("reader", 2, {"dead": True})),
     ],
 )
 def test_an_act_reaches_the_station(method, path, body, act):
     assert asked(method, path, body) == (200, {"ok": True}, [act])
+
+
+# -- on every hardware -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+@pytest.mark.parametrize(
+    ("body", "place", "fields"),
+    [
+        (None, None, {}),
+        ({"connector": 2}, 2, {}),
+        ({"connector": 0, "error": "OtherError"}, 0, {"error": "OtherError"}),
+    ],
+)
+def test_whoever_has_looked_at_it_says_so(body, place, fields, simulated):
+    async def main():
+        station = FakeStation(simulated=simulated)
+        async with running(station) as panel:
+            assert (await ask(panel, "POST", "/service/clear", body))[0] == 200
+        assert [(event.name, event.connector, event.fields) for event in station.posted] == [
+            ("service.cleared", place, fields)
+        ]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "sentence"),
+    [
+        ({"connector": 3}, 404, "there is no connector 3"),
+        ({"connector": "all"}, 400, "connector must be a whole number, 0 for the station"),
+        ({"error": "NoError"}, 400, "error must be one of ConnectorLockFailure, "),
+    ],
+)
+def test_what_cannot_be_cleared_is_refused_with_a_sentence(body, status, sentence):
+    async def main():
+        station = FakeStation()
+        async with running(station) as panel:
+            found, _, answer = await ask(panel, "POST", "/service/clear", body)
+            assert (found, station.posted) == (status, [])
+            assert sentence in answer["error"]
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(
@@ -241,6 +309,14 @@ def test_an_act_reaches_the_station(method, path, body, act):
             "fault",
             {"error_code": "OtherError", "info": "x" * 51},
             "at most 50 printable characters, not the text",
+        ),
+        ("contactor", {"fails": "half"}, 'fails must be "open", "closed" or null, not the text "half"'),
+        ("voltage", {"volts": 501}, "volts must be a number from 0 to 500, or null, not the number 501"),
+        ("current", {"percent": True}, "percent must be a number from 0 to 1000, or null"),
+        (
+            "pilot",
+            {"wrong": "bent"},
+            "wrong must be one of cable, diode, short, silent, ventilation, or null",
         ),
         ("plug", [], "the body must be a JSON object, not a list"),
         ("plug", b"null", "the body must be a JSON object, not null"),

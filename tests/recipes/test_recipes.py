@@ -41,7 +41,8 @@ PROOFS = [
     for recipe in RECIPES
     for path in recipe.stories
 ]
-DECLARATIONS = ("+settings:", "+inputs:", "+outputs:")
+DECLARATIONS = ("+inputs:", "+outputs:")
+SETTING = re.compile(r"^\+(  [A-Z]\w*: .*\n)", re.MULTILINE)
 CERTIFICATION = read_stories(["Core", "RemoteTrigger"])
 FEW = set(
     """
@@ -84,18 +85,21 @@ def unchanged(
     """The shipped charts with what a recipe declares, and nothing that it does: its story fails for the right reason."""
 
     @cache
-    def charts(declarations: str) -> Checked:
+    def charts(settings: str, declarations: str) -> Checked:
         folder = tmp_path_factory.mktemp("declared") / "charts"
         shutil.copytree(CHARTS, folder)
-        with (folder / "index.yaml").open("a", encoding="utf-8") as index:
-            index.write(declarations)
+        index = folder / "index.yaml"
+        text = index.read_text(encoding="utf-8").replace("settings:\n", f"settings:\n{settings}")
+        index.write_text(text + declarations, encoding="utf-8")
         found = checks.check(folder, build)
         assert found.errors == []
         return found
 
     def declared(recipe: Recipe) -> Checked:
         added = [line[1:] for line in recipe.diff.splitlines(keepends=True) if line.startswith(DECLARATIONS)]
-        return charts("".join(added)) if added else checked(CHARTS)
+        index = recipe.diff.partition("+++ b/charts/index.yaml\n")[2].partition("\n--- ")[0] + "\n"
+        settings = "".join(SETTING.findall(index))
+        return charts(settings, "".join(added)) if added or settings else checked(CHARTS)
 
     return declared
 

@@ -133,7 +133,7 @@ def test_an_event_says_who_answers_what_and_who_hears_it() -> None:
     assert lines[0] == "The plug is locked in."
     assert "answers lock.engage" in lines
     assert next(line for line in lines if line.startswith("heard")).endswith("Engaging → Engaged")
-    assert lines[-3:] == ["Engaging:", "on:", "lock.engaged: Engaged"]
+    assert lines[-2:] == ["Engaging:", "on: {lock.engaged: Engaged, lock.failed: Refused}"]
 
 
 def test_a_call_that_no_chart_mentions_is_heard_as_any() -> None:

@@ -252,7 +252,7 @@ SEEDS = {
         *("hazard-ignored", "  Closed:", "though 'contactor.close' is in force"),
     ),
     "a contactor that falls off unnoticed": Seed(
-        *("power.yaml", "    on: {contactor.opened: Dry}\n", ""),
+        *("power.yaml", "on: {contactor.opened: Dry, interlock", "on: {interlock"),
         *("loss-ignored", "  Closed:", "does not notice 'contactor.opened'"),
     ),
     "a lost link unnoticed": Seed(

@@ -353,7 +353,7 @@ def test_a_broken_invariant_is_a_defect() -> None:
     rig.driver.pump()
     assert rig.hardware.describe(1)["lock"] == "engaged"
     assert not closed(rig)
-    assert "whenever lock.release then not" in rig.driver.station.situation.faults["InternalError"]
+    assert "whenever lock.release then not" in rig.driver.station.situation.faults["InternalError"].info
 
 
 def test_an_answer_to_a_question_of_another_life_is_for_nobody() -> None:

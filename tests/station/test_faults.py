@@ -304,8 +304,9 @@ def test_a_contactor_is_looked_at_again_whatever_is_cleared_last(state: str, oth
     }[other]
     fields = {} if other == "emergency" else {"error": "OverVoltage"}
     rig.wires(raised, connector, **fields)
-    rig.wires("fault.cleared", 1, error="PowerSwitchFailure")
+    rig.wires("service.cleared", 1, error="PowerSwitchFailure")
     rig.wires(cleared, connector, **fields)
+    rig.wires("service.cleared", 1)
     rig.after(2)
     if rig.facts.transactions.on(1):
         rig.until(lambda: rig.status() == "Charging")

@@ -142,7 +142,7 @@ def test_clearing_the_faults_of_the_station_does_not_fill_a_full_disk() -> None:
     assert rig.status() == "Faulted"
     storage.broken = None
     rig.after(10)
-    assert rig.facts.latched(1) == {}
+    assert rig.facts.latched.at(1) == {}
     assert [stop["reason"] for stop in rig.sent("StopTransaction")] == ["Local"]
 
 

@@ -595,7 +595,7 @@ def test_an_accepted_start_is_not_limited() -> None:
 
 
 def test_the_emergency_stop_ends_every_transaction() -> None:
-    """§7.36: reason EmergencyStop; every connector and the station are Faulted until it is released."""
+    """§7.36: reason EmergencyStop; every connector and the station are Faulted until it is released, and the car gone."""
     rig = Rig()
     rig.session(1, "ONE")
     rig.session(2, "TWO")
@@ -610,7 +610,11 @@ def test_the_emergency_stop_ends_every_transaction() -> None:
         )
     rig.wires("emergency.released")
     rig.after(2)
-    assert (rig.status(0), rig.status(1), rig.status(2)) == ("Available", "Preparing", "Preparing")
+    assert (rig.status(0), rig.status(1), rig.status(2)) == ("Available", "Faulted", "Faulted")
+    rig.unplug(1)
+    rig.wires("service.cleared", 2)
+    rig.after(2)
+    assert (rig.status(1), rig.status(2)) == ("Available", "Preparing")
 
 
 def test_the_emergency_stop_of_an_idle_station() -> None:

@@ -136,7 +136,10 @@ def test_the_picture_of_a_charging_station() -> None:
     rig.wires("emergency.pressed")
     told = rig.driver.station.status()
     one = told["connectors"][0]
-    assert one["faults"] == [{"error_code": "GroundFailure", "info": "RCD"}]
+    assert one["faults"] == [
+        {"error_code": "OtherError", "info": "emergency stop", "vendor_error_code": "CX008"},
+        {"error_code": "GroundFailure", "info": "RCD"},
+    ]
     assert one["interlocks"] == {"no_fault": False, "no_emergency_stop": False}
     rig.after(1)
     assert rig.driver.station.status()["queue"]["waiting"] == 1
@@ -154,11 +157,14 @@ def test_latched_faults_are_in_the_picture_from_the_beginning() -> None:
     """They are durable facts."""
     stored = (
         ports.Change("fault", "1/PowerSwitchFailure", "welded"),
+        ports.Change("fault", "2/PowerSwitchFailure/CX017", {"info": "welded", "service": True}),
         ports.Change("fault", "0/OtherError", ""),
     )
-    told = station(stored=stored).status()
+    told = station(ConnectorPlan(), ConnectorPlan(), stored=stored).status()
     assert told["faults"] == [{"error_code": "OtherError", "info": ""}]
-    assert told["connectors"][0]["faults"] == [{"error_code": "PowerSwitchFailure", "info": "welded"}]
+    old, new = (one["faults"] for one in told["connectors"])
+    assert old == [{"error_code": "PowerSwitchFailure", "info": "welded"}]  # as version 0.1 kept it
+    assert new == [{**old[0], "vendor_error_code": "CX017", "service": True}]
 
 
 def test_all_cables_fixed_or_not() -> None:

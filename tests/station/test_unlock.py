@@ -265,11 +265,11 @@ def test_a_lock_that_cannot_close_prevents_the_session() -> None:
 
 
 def test_a_lock_that_does_not_answer_prevents_the_session() -> None:
-    """The same after 3 s."""
+    """The same after three times 3 s."""
     rig = Rig(simulation={"lock_delay": 10.0})
     rig.plug()
     rig.swipe()
-    rig.after(5)
+    rig.after(12)
     assert rig.status() == "Faulted"
     assert rig.log("StartTransaction") == []
 

@@ -268,7 +268,7 @@ def test_charging_only_at_certain_times(folder: Path, edit: Edit) -> None:
 
 def test_free_vending(folder: Path, edit: Edit) -> None:
     """A setting is a configuration key; the Central System may switch it off."""
-    edit("index", r"\Z", "settings: {FreeVending: true, Greeting: hello}\n")
+    edit("index", r"settings:\n", "settings:\n  FreeVending: true\n  Greeting: hello\n")
     edit(
         "connector",
         r"      Plugged:\n",
@@ -515,6 +515,7 @@ def test_an_event_makes_of_the_facts_what_it_says_it_does(name: str, before: tup
     words = build().events
     status = "Accepted" if name.endswith(".accepted") else "Invalid"
     fields = {"error": "GroundFailure", "status": status, "energy": 5, "power": 0}
+    fields |= {"reason": "diode", "amps": 20, "celsius": 70}
     for event in before:
         words[event].report(rig.facts, Event(event, 1, fields))  # type: ignore[misc]
     old = _true_facts(rig, 1)

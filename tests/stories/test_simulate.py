@@ -77,12 +77,13 @@ def status(table: Table) -> dict[int, str]:
 
 def test_an_act_is_told_before_what_moves_and_that_before_what_is_said(table: Table) -> None:
     lines = table("plug 1")
-    assert lines[:3] == [
+    assert lines[:4] == [
         "plug 1",
         "   connector 1: Available → Preparing/Plugged",
+        "   current 1: Empty → Plugged/Moderate",
         "   notification 1: Quiet → Settling → Sending",
     ]
-    assert lines[3].startswith(
+    assert lines[4].startswith(
         '<- StatusNotification {"connectorId": 1, "errorCode": "NoError", "status": "Prep'
     )
     assert lines[4] == "=> StatusNotification {}"
@@ -153,7 +154,7 @@ def test_time_passes(table: Table) -> None:
         ("save a\0b", "a\0b.yaml cannot be written: embedded null byte"),
         ("²", "no step begins with '²' (type help for the words)"),
         ("why " + "9" * 20, f"there is no chart '{'9' * 20}'"),
-        ("why 9999", "there is no step 9999: the trace has 1 to 18"),
+        ("why 9999", "there is no step 9999: the trace has 1 to 20"),
         ("why conector", "there is no chart 'conector' — did you mean 'connector'?"),
         ("undo", "there is nothing to undo"),
         (

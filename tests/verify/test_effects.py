@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import rig as rigs
@@ -89,6 +90,19 @@ CALLS = (
 )
 
 
+MISHAPS: tuple[tuple[str, int | None, dict[str, Any]], ...] = (
+    *(("residual_current", 1, {"tripped": tripped}) for tripped in (True, False)),
+    *(("contactor", 1, {"fails": how}) for how in ("open", "closed", None)),
+    *(("pilot", 1, {"wrong": wrong}) for wrong in ("diode", "ventilation", "cable", "silent", None)),
+    *(("cable", 1, {"amps": amps}) for amps in (20, None)),
+    *(("meter", 1, {"silent": silent}) for silent in (True, False)),
+    *(("voltage", 1, {"volts": volts}) for volts in (190, None)),
+    *(("door", None, {"open": is_open}) for is_open in (True, False)),
+    *(("temperature", None, {"celsius": celsius}) for celsius in (66, 80, 20, None)),
+    *(("reader", None, {"dead": dead}) for dead in (True, False)),
+)
+
+
 @pytest.fixture
 def observed(monkeypatch: pytest.MonkeyPatch) -> Path:
     """Every station of the test has words that watch themselves."""
@@ -132,6 +146,26 @@ def test_words_do_what_they_declare_and_nothing_else(observed: Path, seed: int) 
                     rig = rig.power_cut()
         rig.after(chance.choice([0.1, 1.0, 20.0]))
     assert {"cable.plugged", "transaction.begin"} <= set(SEEN)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_what_goes_wrong_with_the_hardware_does_what_it_declares(observed: Path, seed: int) -> None:
+    """Mishaps of every kind before, in and after sessions; and repairs."""
+    chance = random.Random(seed)
+    rig = Rig(2, fixed=seed % 2 == 1)
+    for _ in range(40):
+        for act, place, body in chance.sample(MISHAPS, 2):
+            _try(rig, chance.choice(["plug", "unplug"]), 1)
+            rig.act(act, place, **body)
+            rig.swipe()
+            rig.after(chance.choice([0.1, 3.0, 20.0, 400.0]))
+        if chance.random() < 0.5:
+            rig.act("clear_fault", 0)
+            rig.act("clear_fault", 1)
+        if chance.random() < 0.1:
+            rig = rig.power_cut()
+    words = {"residual_current.tripped", "pilot.failed", "door.opened", "meter.failed", "service.cleared"}
+    assert words <= set(SEEN)
 
 
 def _try(rig: Rig, act: str, *place: int, **body: str) -> None:
