@@ -86,8 +86,8 @@ def test_an_act_is_told_before_what_moves_and_that_before_what_is_said(table: Ta
     assert lines[4].startswith(
         '<- StatusNotification {"connectorId": 1, "errorCode": "NoError", "status": "Prep'
     )
-    assert lines[4] == "=> StatusNotification {}"
-    assert [line.kind for line in table.lines[:5]] == ["act", "moved", "moved", "said", "told"]
+    assert lines[5] == "=> StatusNotification {}"
+    assert [line.kind for line in table.lines[:6]] == ["act", "moved", "moved", "moved", "said", "told"]
 
 
 def test_a_call_is_shown_with_its_answer(table: Table) -> None:
