@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import importlib
 import logging
 import signal
 import zlib
@@ -164,7 +165,9 @@ class App:
         settings = self._settings
         if settings.panel is None:
             return
-        from charger.panel.server import Panel, PanelSource  # noqa: PLC0415 - half the memory of the program
+        # Half the memory of the program, and seconds on a small board, in which the wires want to be heard.
+        await asyncio.to_thread(importlib.import_module, "charger.panel.server")
+        from charger.panel.server import Panel, PanelSource  # noqa: PLC0415
 
         source = PanelSource(
             status=self.status,
