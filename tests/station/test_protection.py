@@ -268,7 +268,7 @@ def test_a_monitor_that_does_not_answer_its_test_has_failed_it(monkeypatch: pyte
     monkeypatch.setattr(rig.hardware, "_test", lambda _outlet: None)
     rig.plug()
     rig.unplug()
-    rig.after(3)
+    rig.after(6)
     assert faults(rig)[0]["info"] == "self-test failed"
 
 
