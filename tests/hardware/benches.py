@@ -7,6 +7,7 @@ in `BENCHES`. A bench that cannot do an act says so by leaving its word out of `
 from __future__ import annotations
 
 import asyncio
+import os
 
 from board_kit import World
 
@@ -114,4 +115,12 @@ class Dead:
         return False
 
 
-BENCHES = {"simulated": Simulated, "mock": Mock}
+def _benches():
+    if "CHARGER_LINES" not in os.environ:
+        return {"simulated": Simulated, "mock": Mock}
+    from kernel_bench import Kernel  # in the virtual machine of `make gpio-test`
+
+    return {"kernel": Kernel}
+
+
+BENCHES = _benches()

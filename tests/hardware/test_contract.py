@@ -288,6 +288,7 @@ def test_the_lock_answers(started):
 
 
 def test_a_lock_that_does_not_move_says_so(started):
+    needs(started, "jam")
     started.jam()
     started.hardware.perform(EngageLock(1))
     started.wait(4)

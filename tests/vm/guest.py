@@ -66,6 +66,16 @@ class Service:
         say(f"outputs off: {self.program('outputs-off', self.station).wait()}")
 
 
+def contract(place: str) -> int:
+    """The suite of the contract of hardware, with whoever listens at `place` for hands."""
+    folders = f"{HOME}/tests/hardware:{HOME}/tests/vm"
+    environment = {**ENVIRONMENT, "CHARGER_LINES": place}
+    environment["PYTHONPATH"] += f":{folders}"
+    words = "-m pytest -v --tb=short -p no:cacheprovider --rootdir tests/hardware --confcutdir tests/hardware"
+    suite = "tests/hardware/test_contract.py"
+    return subprocess.run([PYTHON, *words.split(), suite], cwd=HOME, env=environment, check=False).returncode
+
+
 def main() -> None:
     come_up()
     service: Service | None = None
@@ -83,6 +93,8 @@ def main() -> None:
             case ["write", name, text]:
                 Path(name).write_bytes(base64.b64decode(text))
                 say(f"written {name}")
+            case ["contract", place]:
+                say(f"contract ended: {contract(place)}")
             case ["python", *words]:
                 done = subprocess.run([PYTHON, *words], cwd=HOME, env=ENVIRONMENT, check=False)
                 say(f"python ended: {done.returncode}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import queue
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -55,6 +56,10 @@ class _Line:
     def read(self) -> str:
         return self._file.readline()
 
+    def close(self) -> None:
+        self._file.close()
+        self._socket.close()
+
 
 class Machine:
     """One running machine."""
@@ -85,7 +90,8 @@ class Machine:
             ],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listening = threading.Thread(target=self._listen)
+        self._listening.start()
         self._qtest = _Line(self._folder / "qtest")
         self._qmp = _Line(self._folder / "qmp")
         self._qmp.read()
@@ -95,6 +101,13 @@ class Machine:
     def close(self) -> None:
         self._process.kill()
         self._process.wait()
+        self._listening.join()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe
+            pipe.close()
+        self._qtest.close()
+        self._qmp.close()
+        shutil.rmtree(self._folder)
 
     # -- console -------------------------------------------------------------------------------------------
 

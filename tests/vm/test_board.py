@@ -24,10 +24,10 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "hardware")]
 
 from machine import Machine  # noqa: E402
 from modbus_kit import Device, Gateway  # noqa: E402
+from physics import COIL, STOP, LineServer, Physics  # noqa: E402
 
 from charger.central.demo import DemoCentralSystem  # noqa: E402
 
-COIL, MIRROR, STOP, TRIPPED, TEST, LIFE, DOOR = 0, 1, 2, 4, 5, 6, 7
 OFFER, CAR, CABLE = 1000, 1002, 1003
 """Registers of the pilot board."""
 PATIENCE = 240.0
@@ -46,47 +46,27 @@ class World:
         self.modbus = Gateway(self.pilot, self.meter)
         self.central = _Central()
         self.machine = Machine({PANEL: 8016})
-        self.coil = self.tripped = self.testing = False
-        self.coil_fell = self.coil_rose = 0.0
-        self.pulses = 0
-        """Edges of the sign of life."""
+        self.physics = Physics(self.machine)
         self._ended = threading.Event()
-        for line in (MIRROR, STOP, TRIPPED, DOOR):
-            self.machine.set(line, 0)
         self._read(0.0)
-        self._physics = threading.Thread(target=self._run)
-        self._physics.start()
+        self._counting = threading.Thread(target=self._count)
+        self._counting.start()
 
     def close(self) -> None:
         self._ended.set()
-        self._physics.join()
+        self._counting.join()
+        self.physics.close()
         self.machine.close()
         self.central.close()
         self.modbus.close()
 
-    # -- physics -------------------------------------------------------------------------------------------
+    @property
+    def coil(self) -> bool:
+        return self.physics.coil
 
-    def _run(self) -> None:
-        life, last = 0, time.monotonic()
-        while not self._ended.wait(0.005):
-            levels, now = self.machine.levels(), time.monotonic()
-            if self.coil != bool(levels & 1 << COIL):
-                self.coil = not self.coil
-                self.machine.set(
-                    MIRROR, int(self.coil)
-                )  # normally closed: it opens when the contactor closes
-                if self.coil:
-                    self.coil_rose = now
-                else:
-                    self.coil_fell = now
-            if self.testing != bool(levels & 1 << TEST):
-                self.testing = not self.testing
-                self._tell_trip()
-            self.pulses += life != levels & 1 << LIFE
-            life = levels & 1 << LIFE
-            if now - last > 0.5:
-                self._read(now - last)
-                last = now
+    def _count(self) -> None:
+        while not self._ended.wait(0.5):
+            self._read(0.5)
 
     def _read(self, seconds: float) -> None:
         """The meter: 230 V, and 16 A while the contactor is closed and the car asks."""
@@ -99,10 +79,6 @@ class World:
                 enumerate(struct.unpack(">HH", struct.pack(">f", value)), start=address)
             )
 
-    def _tell_trip(self) -> None:
-        """The monitor's contact opens on a residual current, and while its self-test makes one."""
-        self.machine.set(TRIPPED, int(self.tripped or self.testing))
-
     # -- acts and looks ------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -114,11 +90,6 @@ class World:
     def car(self, state: int) -> None:
         """1: no car, 2: connected, 3: it asks."""
         self.pilot.registers[3][CAR] = state
-
-    def trip(self, now: bool) -> None:
-        """A residual current flows, or ends."""
-        self.tripped = now
-        self._tell_trip()
 
     def status(self) -> dict[str, Any]:
         address = f"http://127.0.0.1:{PANEL}/status"
@@ -188,7 +159,7 @@ def test_it_comes_up_with_the_contactor_open(world: World) -> None:
     world.until_status("Available")
     assert not world.coil
     assert world.machine.outputs() & 1 << COIL
-    world.until(lambda: world.pulses > 10, "a sign of life")
+    world.until(lambda: world.physics.pulses > 10, "a sign of life")
 
 
 def charge(world: World) -> None:
@@ -224,7 +195,7 @@ def test_the_emergency_stop_opens_at_once(world: World) -> None:
     pressed = time.monotonic()
     world.machine.set(STOP, 1)
     world.until(lambda: not world.coil, "the coil falls")
-    assert world.coil_fell - pressed < 2
+    assert world.physics.coil_fell - pressed < 2
     world.until_status("Faulted")
     world.machine.set(STOP, 0)
     world.car(1)
@@ -234,13 +205,13 @@ def test_the_emergency_stop_opens_at_once(world: World) -> None:
 def test_a_residual_current_opens_at_once_and_is_over_after_unplugging_and_a_self_test(world: World) -> None:
     charge(world)
     tripped = time.monotonic()
-    world.trip(True)
+    world.physics.trip(True)
     world.until(lambda: not world.coil, "the coil falls")
-    assert world.coil_fell - tripped < 2
+    assert world.physics.coil_fell - tripped < 2
     world.until_status("Faulted")
     notices = [one for one in world.central.calls("StatusNotification") if one["status"] == "Faulted"]
     assert notices[-1]["errorCode"] == "GroundFailure"
-    world.trip(False)
+    world.physics.trip(False)
     world.car(1)
     world.until_status("Available")
 
@@ -252,9 +223,9 @@ def test_a_program_that_stands_still_gives_no_sign_of_life(world: World) -> None
     seen = [-1]
 
     def still() -> bool:
-        seen.append(world.pulses)
+        seen.append(world.physics.pulses)
         time.sleep(0.5)
-        return seen[-1] == world.pulses
+        return seen[-1] == world.physics.pulses
 
     world.until(still, "the sign of life ends")
     world.machine.say("kill")
@@ -280,3 +251,15 @@ def test_a_program_that_is_killed_leaves_the_contactor_open(world: World) -> Non
     world.machine.say("kill")
     world.machine.hear("outputs off: 0")
     world.until(lambda: not world.coil, "the coil falls")
+
+
+def test_the_contract_of_hardware_holds_on_real_lines(world: World) -> None:
+    """tests/hardware/test_contract.py, run in there; the program is not running any more."""
+    lines = LineServer(world.physics)
+    try:
+        world.machine.say(f"contract 10.0.2.2:{lines.port}")
+        ended = world.machine.hear("contract ended", seconds=600)
+    finally:
+        lines.shutdown()
+        lines.server_close()
+    assert ended == "contract ended: 0", "\n".join(world.machine.said[-150:])
