@@ -162,10 +162,9 @@ class Machine:
         """Move an input line."""
         self._qtest.ask(f"set_irq_in {self._chip} unnamed-gpio-in {line} {level}")
 
-    def levels(self) -> int:
-        """All eight lines."""
-        return int(self._qtest.ask(f"readl {GPIODATA:#x}").split()[1], 16)
-
-    def outputs(self) -> int:
-        """Which lines are outputs."""
-        return int(self._qtest.ask(f"readl {GPIODIR:#x}").split()[1], 16)
+    def driven(self) -> int:
+        """The lines that are driven high. One that nobody drives is low: on a board there is a resistor to ground."""
+        data, outputs = (
+            int(self._qtest.ask(f"readl {one:#x}").split()[1], 16) for one in (GPIODATA, GPIODIR)
+        )
+        return data & outputs

@@ -43,7 +43,7 @@ class Physics:
     def _run(self) -> None:
         life = 0
         while not self._ended.wait(0.005):
-            levels = self.machine.levels()
+            levels = self.machine.driven()
             if self.coil != bool(levels & 1 << COIL):
                 self.coil = not self.coil
                 if not self.coil:
@@ -90,7 +90,7 @@ class _Caller(socketserver.StreamRequestHandler):
             case ["reset"]:
                 physics.reset()
             case ["coil"]:
-                return str(int(bool(physics.machine.levels() & 1 << COIL)))
+                return str(int(bool(physics.machine.driven() & 1 << COIL)))
             case ["stop", level]:
                 physics.machine.set(STOP, int(level))
             case ["trip", level]:
