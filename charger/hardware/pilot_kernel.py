@@ -197,6 +197,8 @@ class KernelPilot:
         now = self._now()
         self._sight.see(wire, now, pulses=0 < driven < CYCLE)
         held = self._cable.see(plug, now)
+        if held == "none" and self._sight.state == "F" and self._plan.proximity is not None:
+            self._sight.diode = True  # the car without one has gone, and nothing else shows that in F
         if self._sight.state is None:
             return
         amps = held if isinstance(held, float) else None

@@ -250,6 +250,19 @@ def test_leaving_c_is_told_within_100_ms(chip, after):
     assert wire.at[-1] - gone < 0.1
 
 
+def test_a_missing_diode_goes_with_the_plug_though_the_pilot_is_in_state_f(chip):
+    """A fault puts it there, and would never be over otherwise."""
+    wire = Wire(chip)
+    wire.car, wire.resistor, wire.diode = "B", 220, False
+    wire.pilot.offer(16)
+    assert wire.look() == PilotSaid("B", 32.0, "diode")
+    wire.pilot.offer(None)
+    wire.car = "A"
+    assert wire.look() == PilotSaid("F", 32.0, "diode")
+    wire.resistor = None
+    assert wire.look() == PilotSaid("F")
+
+
 def test_a_missing_diode_is_told_within_100_ms_of_the_pulses(chip):
     wire = Wire(chip)
     wire.car, wire.diode = "B", False
