@@ -101,8 +101,7 @@ class Driver:
 
     def start(self) -> None:
         """Report the situation of the hardware, then start the charts."""
-        self._hardware.start(self.post)
-        self.post(Event("station.started"))
+        self._hardware.start(self.post, lambda: self.post(Event("station.started")))
 
     def post(self, event: Event) -> None:
         """Put an event into the queue."""

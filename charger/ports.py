@@ -282,8 +282,12 @@ class Hardware(Protocol):
     simulated: bool
     """Whether acts of the world (plug, swipe …) may be posted through the panel."""
 
-    def start(self, post: Post) -> None:
-        """Report the present situation as events, then every change of it. After a defect, once more."""
+    def start(self, post: Post, known: Callable[[], None]) -> None:
+        """Report the present situation as events, call `known`, then report every change.
+
+        After a defect, once more. A pilot that has to be asked takes a moment, in which nobody knows whether
+        a car is there. Charts must not begin in it: many a fault is over when the cable is out.
+        """
 
     def perform(self, command: HardwareCommand) -> None:
         """Carry out one command; returns at once, the outcome comes as an event."""

@@ -50,7 +50,7 @@ class SimulatedPilot:
 
     def start(self, said: Callable[[PilotSaid], None]) -> None:
         """Report what the wire says now, then every change."""
-        self._say = said
+        self._say, self._last = said, None
         self._tell()
 
     def offer(self, amps: float | None) -> None:

@@ -96,7 +96,7 @@ class SimulatedHardware(Mishaps):
 
     # -- the port ------------------------------------------------------------------------------------------
 
-    def start(self, post: Post) -> None:
+    def start(self, post: Post, known: Callable[[], None] = lambda: None) -> None:
         """Report the present situation as events, then every change of it."""
         self._post = post
         for outlet in self._outlets.values():
@@ -109,6 +109,7 @@ class SimulatedHardware(Mishaps):
                 self._report("cable.plugged", outlet)
             if outlet.asks:
                 self._report("ev.ready", outlet)
+        known()
 
     def perform(self, command: HardwareCommand) -> None:
         """Carry out one command; returns at once, the outcome comes as an event."""

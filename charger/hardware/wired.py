@@ -68,6 +68,8 @@ class Outlet:
     lamp: Lamp | None = None
     bolt: str = ""
     """What the lock said last."""
+    told: bool = False
+    """The pilot has said something, were it that it sees nothing."""
     leaving: bool = False
     """Somebody pulls at the plug of a simulated car."""
     offered: float | None = 0.0
@@ -112,8 +114,12 @@ class WiredHardware:
         self.simulated = False
         """Whether there are cars without a wire, to which the page may do something."""
         self._started = False
+        self._known: Callable[[], None] | None = None
+        """To be called when the situation is known; None: it was."""
         self._failures: list[str] = []
         """What cannot be relied on, told once each."""
+        self._latest: dict[str, tuple[str, Mapping[str, Any]]] = {}
+        """Who of the station's readers and thermometers said what last: name and fields of the event."""
         self.text = ""
         """What a display would say."""
 
@@ -125,7 +131,7 @@ class WiredHardware:
 
     # -- the port ------------------------------------------------------------------------------------------
 
-    def start(self, post: Post) -> None:
+    def start(self, post: Post, known: Callable[[], None] = lambda: None) -> None:
         """Report the present situation as events, then every change of it. After a defect, once more."""
         first, self._started = not self._started, True
         if first:
@@ -138,10 +144,21 @@ class WiredHardware:
                 self._tell(on, number)
         for outlet in self._outlets.values():
             self._report(outlet)
-        for info in self._failures:
-            self._tell("hardware.failed", None, info=info)
+        self._known = known
+        self._begin()
         if first:
             self._tick(_TICK)
+
+    def _begin(self) -> None:
+        """Let the charts start once every pilot has spoken; what they cannot look up they are told then."""
+        if self._known is None or not all(outlet.told for outlet in self._outlets.values()):
+            return
+        self._known()
+        self._known = None
+        for info in self._failures:
+            self._tell("hardware.failed", None, info=info)
+        for name, fields in self._latest.values():
+            self._tell(name, None, **fields)
 
     def perform(self, command: HardwareCommand) -> None:
         """Carry out one command; returns at once, the outcome comes as an event."""
@@ -390,8 +407,10 @@ class WiredHardware:
         self._failures.append(info)
 
     def _heard(self, outlet: Outlet, said: PilotSaid) -> None:
+        outlet.told = True
         for name, fields in outlet.car.hear(said):
             self._tell(name, outlet.number, **fields)
+        self._begin()
 
     def _metered(self, outlet: Outlet, said: MeterSaid | None) -> None:
         outlet.meter_failed = said is None
@@ -419,13 +438,17 @@ class WiredHardware:
         self._tell("card.presented", None, tag=tag, connector=number)
 
     def _works(self, number: int | None, works: bool) -> None:
-        self._tell(f"reader.{'recovered' if works else 'failed'}", None, connector=number)
+        self._remember(f"reader {number}", f"reader.{'recovered' if works else 'failed'}", connector=number)
 
     def _measured(self, celsius: float | None) -> None:
         if celsius is None:
-            self._tell("temperature.failed", None)
+            self._remember("thermometer", "temperature.failed")
         else:
-            self._tell("temperature.sampled", None, celsius=celsius)
+            self._remember("thermometer", "temperature.sampled", celsius=celsius)
+
+    def _remember(self, who: str, name: str, **fields: Any) -> None:
+        self._latest[who] = name, fields
+        self._tell(name, None, **fields)
 
     def _tell(self, name: str, number: int | None, **fields: Any) -> None:
         self._post(Event(name, number, fields))

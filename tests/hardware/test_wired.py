@@ -193,6 +193,17 @@ def test_what_cannot_be_relied_on_is_told_to_a_station_that_begins_later():
     assert ("hardware.failed", "door: GPIO 4: the chip does not answer") in world.told()
 
 
+def test_charts_begin_when_every_pilot_has_spoken_and_hear_then_what_cannot_be_relied_on():
+    world, heard = World(), []
+    world.pin(14).broken = True
+    world.hardware._outlets[1].pilot.plug()
+    world.hardware.start(lambda event: heard.append(event.name), lambda: heard.append("known"))
+    assert "known" not in heard
+    world.clock.advance(0.1)
+    assert heard.count("known") == 1
+    assert heard.index("cable.plugged") < heard.index("known") < heard.index("hardware.failed")
+
+
 # -- the self-test -------------------------------------------------------------------------------------------
 
 
@@ -217,6 +228,7 @@ def test_a_self_test_that_fails_is_told_and_nothing_closes(breaks, info):
     events = []
     breaks(world).broken = True
     world.hardware.start(events.append)
+    world.clock.advance(0)
     assert {"info": info} in [event.fields for event in events if event.name == "hardware.failed"]
     breaks(world).broken = False
     world.clock.advance(1)
@@ -230,6 +242,7 @@ def test_an_output_that_is_not_low_is_found():
     world.pin(BOARD.life)._state = True
     world.pin(socket(1).contactor)._state = True
     world.hardware.start(events.append)
+    world.clock.advance(0)
     told = [event.fields["info"] for event in events if event.name == "hardware.failed"]
     assert told == [
         "self-test of connector 1: coil",
@@ -395,6 +408,7 @@ def test_a_bolt_that_cannot_be_read_at_the_start_is_a_failure():
     world, events = World(), []
     world.pin(14).broken = True
     world.hardware.start(events.append)
+    world.clock.advance(0)
     told = [(event.name, *event.fields.values()) for event in events]
     assert ("hardware.failed", "lock of connector 1: GPIO 14: the chip does not answer") in told
     assert not [one for one in told if one[0].startswith("lock")], "where it is, nobody knows"
