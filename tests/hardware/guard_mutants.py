@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from guard_kit import Endless
+from guard_kit import Endless, runs
 
 TEXT = (Path(__file__).parents[2] / "charger" / "hardware" / "guard.py").read_text(encoding="utf-8")
 MUTATIONS: list[tuple[str, str, str]] = [
@@ -174,6 +174,7 @@ def found_by(mutant: types.ModuleType, tests: types.ModuleType) -> str:
                 return name
     finally:
         tests.module = whole
+        runs[0] += 1
     return ""
 
 

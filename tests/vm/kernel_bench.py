@@ -53,7 +53,13 @@ class _OnLoop:
 
 
 class Kernel:
-    """`WiredHardware` on a chip of the kernel, in real time."""
+    """`WiredHardware` on a chip of the kernel, in real time.
+
+    The chip stays open from bench to bench: an edge that is on its way while gpiozero closes it ends lgpio's
+    thread, which a program that ends does not mind.
+    """
+
+    chip = None
 
     can = frozenset({"weld", "block", "emergency", "residual_current"})
 
@@ -68,10 +74,13 @@ class Kernel:
         self.hardware = _OnLoop(self._hardware, self._loop)
 
     async def _build(self):
+        if Kernel.chip is None:
+            Kernel.chip = open_chip(BOARD.chip)
+            Kernel.chip.close = lambda: None
         return build(
             BOARD,
             (ConnectorPlan(fixed=False),),
-            open_chip(BOARD.chip),
+            Kernel.chip,
             clock=MonotonicClock(),
             soon=self._loop.call_soon_threadsafe,
             car_delay=0.2,
