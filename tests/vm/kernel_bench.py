@@ -59,43 +59,42 @@ class Kernel:
     thread, which a program that ends does not mind.
     """
 
-    chip = None
-
     can = frozenset({"weld", "block", "emergency", "residual_current"})
+    chip = loop = outside = None
 
     def __init__(self):
-        host, port = os.environ["CHARGER_LINES"].split(":")
-        self._outside = socket.create_connection((host, int(port)), timeout=60)
-        self._answers = self._outside.makefile()
-        self._ask("reset")
-        self.events = []
-        self._loop = asyncio.new_event_loop()
-        self._hardware = self._loop.run_until_complete(self._build())
-        self.hardware = _OnLoop(self._hardware, self._loop)
-
-    async def _build(self):
-        if Kernel.chip is None:
+        if Kernel.loop is None:
+            host, port = os.environ["CHARGER_LINES"].split(":")
+            Kernel.outside = socket.create_connection((host, int(port)), timeout=60).makefile("rw")
+            Kernel.loop = asyncio.new_event_loop()
             Kernel.chip = open_chip(BOARD.chip)
             Kernel.chip.close = lambda: None
+        self._ask("reset")
+        self.events = []
+        self._hardware = self.loop.run_until_complete(self._build())
+        self.hardware = _OnLoop(self._hardware, self.loop)
+
+    async def _build(self):
         return build(
             BOARD,
             (ConnectorPlan(fixed=False),),
-            Kernel.chip,
+            self.chip,
             clock=MonotonicClock(),
-            soon=self._loop.call_soon_threadsafe,
+            soon=self.loop.call_soon_threadsafe,
             car_delay=0.2,
         )
 
     def _ask(self, command):
-        self._outside.sendall(command.encode() + b"\n")
-        return self._answers.readline().strip()
+        self.outside.write(f"{command}\n")
+        self.outside.flush()
+        return self.outside.readline().strip()
 
     def start(self):
         self.hardware.start(self.events.append)
         self.wait(1)
 
     def wait(self, seconds):
-        self._loop.run_until_complete(asyncio.sleep(seconds))
+        self.loop.run_until_complete(asyncio.sleep(seconds))
 
     def coil(self):
         return self._ask("coil") == "1"
@@ -121,8 +120,4 @@ class Kernel:
         time.sleep(EDGE)
 
     def end(self):
-        if not self._loop.is_closed():
-            self._loop.run_until_complete(self._hardware.close())
-            self._loop.run_until_complete(self._loop.shutdown_default_executor())
-            self._loop.close()
-            self._outside.close()
+        self.loop.run_until_complete(self._hardware.close())
