@@ -152,6 +152,24 @@ def test_a_session_with_the_shipped_charts_on_a_board():
     assert rig.hardware._failures == []
 
 
+def _without_mirror(world):
+    world.pin(11).broken = True
+
+
+def _without_edges(world):
+    world.factory.threads = (threading.Thread(),)
+
+
+@pytest.mark.parametrize("breaks", [_without_mirror, _without_edges])
+def test_a_board_that_cannot_be_relied_on_at_the_start_is_no_station_that_is_available(breaks):
+    rig = BoardRig(breaks=breaks)
+    rig.after(3)
+    assert rig.status() == "Faulted"
+    assert [fault["error_code"] for fault in rig.driver.station.status()["faults"]] == ["InternalError"]
+    rig.after(90)
+    assert rig.driver.restart, "the next start may find it well"
+
+
 def test_the_emergency_stop_ends_the_current_before_the_charts_hear_of_it():
     rig = BoardRig()
     rig.session()
