@@ -121,7 +121,7 @@ class _Builder:
             for number, (plan, outlet) in enumerate(zip(plans, board.outlets, strict=True), start=1)
         ]
         if stop:
-            self._contact(
+            self._station.stop = self._contact(
                 "emergency stop", stop, SAFETY, "emergency.pressed", "emergency.released", None, patrol.look
             )
         if board.door:
@@ -205,7 +205,7 @@ class _Builder:
         off: str,
         number: int | None,
         at_once: Callable[[], None] | None = None,
-    ) -> None:
+    ) -> Contact:
         contact = Contact(
             name,
             wire,
@@ -218,6 +218,7 @@ class _Builder:
         )
         self._station.contacts.append(contact)
         self._station.reports.append((contact, on, number))
+        return contact
 
     def _pilot(self, number: int, plan: ConnectorPlan, wires: OutletPlan) -> Pilot:
         match wires.pilot:

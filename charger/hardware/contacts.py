@@ -88,6 +88,14 @@ class Contact:
             self._failed(f"no edge from {self.name}")
         self._debounced.see(level)
 
+    def seen(self) -> None:
+        """The guard has opened because it was active: that is so, even if nothing of it is left to be seen.
+
+        A monitor whose current ends with the contactor's may be well again within the debouncing. Were nobody
+        told, charts would close again, on the same fault, and again.
+        """
+        self._debounced.believe()
+
     def close(self) -> None:
         """End the timer."""
         self._debounced.close()
@@ -145,6 +153,11 @@ class ResidualCurrent:
             self._tell("test_passed")
         elif self._ask(True):
             self._due, self._tripped = self._clock.now().monotonic + TRIP, False
+
+    def seen(self) -> None:
+        """The guard has seen it tripped."""
+        if self._contact:
+            self._contact.seen()
 
     def changed(self) -> None:
         """The contact is believed to be otherwise."""

@@ -89,6 +89,12 @@ class Debounced:
         else:
             self._clock.start(self._key, self._debounce.due, self._expired)
 
+    def believe(self) -> None:
+        """Somebody has seen it active who is to be believed, for however short a time."""
+        if not self._debounce.active:
+            self._debounce.active, self._debounce.due = True, None
+            self._believed()
+
     def close(self) -> None:
         """End the timer."""
         self._clock.cancel(self._key)

@@ -89,6 +89,8 @@ class Station:
     """Contact, the event that says it is active, and the connector."""
     outputs: dict[tuple[str, int], Output] = field(default_factory=dict)
     """By name and connector, as `SwitchOutput` has them."""
+    stop: Contact | None = None
+    """The emergency stop, one of `contacts`."""
     claimed: Mapping[int, Output] = field(default_factory=dict)
     """Every output of the board by its pin, for the self-test."""
     readers: list[tuple[Reader, int | None]] = field(default_factory=list)
@@ -385,6 +387,10 @@ class WiredHardware:
             return
         _log.warning("connector %d: the guard says %s", number, word)
         self._tell("interlock.lost", number, interlock=word)
+        if word == "residual_current":
+            self._outlets[number].monitor.seen()
+        if word == "emergency_stop" and self._station.stop:
+            self._station.stop.seen()
         if word in ("coil", "mirror"):
             self.failed(f"connector {number}: the {word} does not answer")
 

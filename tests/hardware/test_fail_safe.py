@@ -183,6 +183,30 @@ def test_the_emergency_stop_ends_the_current_before_the_charts_hear_of_it():
     assert rig.world.coil(), "the guard itself has nothing against it: that is the charts' business"
 
 
+def test_a_trip_that_is_over_before_it_is_believed_is_no_reason_to_close_again():
+    """Without voltage nothing leaks, so the monitor is well within the debouncing of its contact."""
+    rig = BoardRig()
+    rig.session()
+    rig.world.leak()
+    rig.after(0.01)
+    rig.world.leak(on=False)
+    rig.after(10)
+    assert not rig.world.coil()
+    assert rig.state("residual_current", 1) == "Latched"
+    assert not rig.driver.station.situation.connectors[1].residual_current, "it is told that it is over, too"
+
+
+def test_an_emergency_stop_that_was_touched_for_a_moment_is_no_reason_to_close_again():
+    rig = BoardRig()
+    rig.session()
+    rig.world.touch(rig.world.board.emergency_stop, active=True)
+    rig.after(0.01)
+    rig.world.touch(rig.world.board.emergency_stop, active=False)
+    rig.after(10)
+    assert not rig.world.coil()
+    assert rig.state("emergency", 1) == "Stopped"
+
+
 # -- SIGSTOP -------------------------------------------------------------------------------------------------
 
 PROGRAM = """
