@@ -113,6 +113,8 @@ class Guard:
         """… and since when."""
         self._said = False
         """What was told of it."""
+        self._left = -inf
+        """When the coil was switched off, unless the mirror contact has been seen to open since."""
 
     @property
     def says_closed(self) -> bool:
@@ -121,8 +123,12 @@ class Guard:
 
     @property
     def rests(self) -> bool:
-        """Whether it is open and stays so: nothing will be told of it unless somebody closes."""
-        return not (self._closed or self._said or self._seen)
+        """Whether it is open and stays so: nothing will be told of it unless somebody closes.
+
+        One that was told to close and at once to open may do both yet.
+        """
+        moves = self._closed or self._said or self._seen
+        return not moves and self._now() - self._left > SETTLE
 
     @property
     def well(self) -> bool:
@@ -177,7 +183,7 @@ class Guard:
             contradicts = now - self._agreed > SETTLE
             word = word or ("mirror" if contact is None else "dry" if contradicts else "")
             if self._closed and word:
-                self._closed, self._agreed = False, now
+                self._closed, self._agreed, self._left = False, now, now
                 news.append(word)
             welded = contact is True and contradicts
             if welded and not self._welded:
@@ -185,6 +191,8 @@ class Guard:
             self._welded = welded
             if contact is not self._seen:
                 self._seen, self._since = contact, now
+                if contact is False:
+                    self._left = -inf
             elif contact not in (self._said, None) and now - self._since >= BOUNCE:
                 self._said = contact is True
                 news.append("closed" if contact else "opened")
@@ -216,7 +224,7 @@ class Guard:
         now = self._now()
         with self._lock:
             if self._closed:  # a coil that is off already does not begin to be: the time until welded runs
-                self._closed, self._agreed = False, now
+                self._closed, self._agreed, self._left = False, now, now
 
     def _drive(self) -> None:
         """Bring the coil to what is decided, however often it is decided otherwise meanwhile.

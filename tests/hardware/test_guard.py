@@ -395,6 +395,39 @@ def test_it_rests_when_nothing_will_be_told():
     assert not bench.guard.rests, "not told yet"
     bench.wait(0.2)
     assert bench.guard.rests
+    bench.mirror.on = True
+    bench.guard.look()
+    assert not bench.guard.rests, "somebody pushes it in: seen, and not told yet"
+
+
+def _emergency(bench):
+    bench.stop.on = True
+    bench.guard.look()
+
+
+@pytest.mark.parametrize("opens", [lambda bench: bench.guard.open(), _emergency])
+def test_a_contactor_that_may_be_moving_does_not_rest(opens):
+    """Opened before its mirror contact has moved, it may still close for as long as its drop-out takes."""
+    bench = Bench()
+    bench.guard.close()
+    opens(bench)
+    assert not bench.coil.on
+    assert not bench.guard.rests
+    bench.time += module.SETTLE
+    assert not bench.guard.rests
+    bench.time += 0.001
+    assert bench.guard.rests
+
+
+def test_it_rests_once_the_mirror_contact_has_been_seen_to_open():
+    bench = Bench()
+    bench.guard.close()
+    bench.guard.open()
+    bench.mirror.on = True
+    bench.guard.look()
+    bench.mirror.on = False
+    bench.guard.look()
+    assert bench.guard.rests
 
 
 # -- the mirror contact --------------------------------------------------------------------------------------

@@ -265,6 +265,19 @@ def test_the_page_names_every_word_of_the_guard():
     assert all(f'"{word}"' in text for word in rows if word not in ("emergency_stop", "residual_current"))
 
 
+def test_a_contactor_that_closes_for_a_moment_is_not_told_open_before():
+    """Else the charts, with a contactor that is closed after they heard it is open, would call it welded."""
+    world = Started()
+    world.hardware.perform(CloseContactor(1))
+    world.wait(0.005)
+    world.stuck[1] = True  # it is on its way
+    world.hardware.perform(OpenContactor(1))
+    world.wait(0.1)
+    world.contactor(1, closed=False)
+    world.wait(1)
+    assert world.told() == ["contactor.closed", "contactor.opened"]
+
+
 # -- the residual-current monitor ----------------------------------------------------------------------------
 
 
