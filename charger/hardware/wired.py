@@ -115,7 +115,7 @@ class WiredHardware:
         self._outlets: dict[int, Outlet] = {}
         self.simulated = False
         """Whether there are cars without a wire, to which the page may do something."""
-        self._started = False
+        self._started = self._ended = False
         self._known: Callable[[], None] | None = None
         """To be called when the situation is known; None: it was."""
         self._failures: list[str] = []
@@ -197,7 +197,9 @@ class WiredHardware:
                 self._switch(name, number, on=state != "off", again=state == "blink")
 
     def make_safe(self) -> None:
-        """Open every contactor. Never raises: no guard does."""
+        """Open every contactor. Never raises: no guard does. After `close` they are open, and nobody's."""
+        if self._ended:
+            return
         for outlet in self._outlets.values():
             outlet.guard.open()
 
@@ -270,6 +272,7 @@ class WiredHardware:
         for close in self._threaded():
             await asyncio.to_thread(_safely, close)
         await asyncio.to_thread(_safely, self._let_go)
+        self._ended = True
 
     def _timed(self) -> Iterator[Callable[[], None]]:
         """What runs on the loop's timers, or ends by itself."""

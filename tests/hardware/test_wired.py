@@ -528,6 +528,18 @@ def test_what_does_not_let_go_keeps_nobody_else(caplog):
     assert not world.coil()
 
 
+def test_to_make_safe_what_was_let_go_is_no_failure(caplog):
+    """The program does so at its very end, whatever ended it."""
+    world = Started()
+    world.do(CloseContactor(1))
+    world.end()
+    world.awake = False  # its thread has ended
+    world.hardware.make_safe()
+    world.wait(1)
+    assert not world.coil()
+    assert caplog.text == ""
+
+
 def test_a_report_after_the_end_of_the_loop_is_lost():
     world = Started()
 
