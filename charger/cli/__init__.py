@@ -179,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Tell a station that runs that somebody has looked at what was wrong: latched faults are"
         " cleared, those too that wait for service. What is still wrong is raised again.",
     )
-    clear.add_argument("station", type=Path, help="the station.yaml of the station")
+    clear.add_argument("station", type=Path, help="the station, by its station.yaml or its folder")
     clear.add_argument("error", nargs="?", metavar="ERROR", help="an errorCode; left out: all")
     clear.add_argument(
         "--connector", type=int, metavar="N", help="0: the station itself; left out: it and every connector"

@@ -29,7 +29,9 @@ def examine_board(arguments: argparse.Namespace) -> int:
     from charger.loading import read_station
 
     here = Path("station.yaml").exists()
-    path = arguments.station or (PACKAGED if PACKAGED.exists() and not here else station_file(None))
+    path = (
+        PACKAGED if not (arguments.station or here) and PACKAGED.exists() else station_file(arguments.station)
+    )
     loaded = read_station(path)
     if arguments.simulated and loaded.settings and loaded.settings.board:
         raise UsageError(
@@ -49,7 +51,7 @@ def switch_off(arguments: argparse.Namespace) -> int:
     from charger.doctor.board import claim_outputs
     from charger.settings import load
 
-    settings, findings, _ = load(arguments.station, os.environ)
+    settings, findings, _ = load(station_file(arguments.station), os.environ)
     if settings is None:
         raise UsageError(f"nobody knows which pins are outputs: {findings[0]}")
     if settings.board is None:

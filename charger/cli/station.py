@@ -99,7 +99,7 @@ def clear_faults(arguments: argparse.Namespace) -> int:
     """`charger clear`: somebody has looked at what waits for service."""
     from charger.panel.ask import post
 
-    settings, _ = load_station(arguments.station)
+    settings, _ = load_station(station_file(arguments.station))
     if settings.panel is None or not settings.panel.port:
         told = f"`panel: {settings.panel or 'off'}`"
         raise UsageError(f"{settings.file} has {told}: nobody can talk to the station")

@@ -85,8 +85,17 @@ def test_a_station_of_the_package_is_found(
 
 
 def test_a_station_that_cannot_be_read(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["doctor", "nowhere.yaml", "--format", "json"]) == 1
+    (station.parent / "broken.yaml").write_text("id: [")
+    assert run_command(["doctor", "broken.yaml", "--format", "json"]) == 1
     assert subjects(capsys)["station"] == "fail"
+    assert run_command(["doctor", "nowhere.yaml"]) == 2
+    assert capsys.readouterr().err == "charger: nowhere.yaml: there is no such file or folder\n"
+
+
+def test_a_station_is_named_by_its_folder_too(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["doctor", ".", "--simulated", "--format", "json"]) == 0
+    assert subjects(capsys)["station"] == "ok"
+    assert run_command(["outputs-off", "."]) == 0
 
 
 def test_the_first_of_several_mistakes_is_named(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -174,7 +183,8 @@ def test_outputs_off_of_a_simulated_station_has_nothing_to_do(station: Path) -> 
 
 
 def test_outputs_off_needs_a_station(station: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(["outputs-off", "nowhere.yaml"]) == 2
+    (station.parent / "broken.yaml").write_text("id: [")
+    assert run_command(["outputs-off", "broken.yaml"]) == 2
     assert "nobody knows which pins are outputs" in capsys.readouterr().err
 
 
