@@ -416,6 +416,16 @@ def test_a_contact_whose_broken_wire_nobody_would_notice_is_refused(here, line, 
     told(here, f"{STATION}{FIXED}{text}{line}\n", "open", message)
 
 
+@pytest.mark.parametrize("feedback", ["{pin: 5}", "{pin: 5, normally: closed}"])
+def test_a_lock_whose_broken_wire_would_be_a_locked_plug_is_refused(here, feedback):
+    text = f"{LEAST}      lock: {{engage: 24, release: 25, feedback: {feedback}}}\n"
+    message = (
+        "board.connectors.1.lock.feedback: with a broken wire a plug that is free would count as locked: "
+        "take a contact that closes when the bolt is in, and write `normally: open`"
+    )
+    told(here, STATION + text, feedback, message)
+
+
 # -- pins --------------------------------------------------------------------------------------------------
 
 
