@@ -83,6 +83,32 @@ def test_a_fault_that_is_still_so_is_raised_again() -> None:
     assert [fault["error_code"] for fault in faults(rig)] == ["UnderVoltage"]
 
 
+def test_an_emergency_stop_is_not_cleared_with_something_else() -> None:
+    """Who has looked at the contactor has not looked at why somebody pressed the button."""
+    rig = Rig(1)
+    rig.session()
+    rig.act("emergency", pressed=True)
+    rig.after(1)
+    rig.act("emergency", pressed=False)
+    rig.after(1)
+    rig.wires("service.cleared", 1, error="PowerSwitchFailure")
+    rig.after(5)
+    assert rig.status() == "Faulted"
+    assert [fault["info"] for fault in faults(rig)] == ["emergency stop"]
+    rig.wires("service.cleared", 1, error="OtherError")
+    assert faults(rig) == []
+
+
+def test_service_leaves_those_alone_who_charge() -> None:
+    """A self-test of the residual-current monitor would open their contactors under load."""
+    rig = Rig()
+    rig.session()
+    rig.wires("service.cleared")
+    assert rig.state("power", 1) == "Closed"
+    rig.after(5)
+    assert (rig.state("power", 1), rig.state("residual_current", 1)) == ("Closed", "Sound")
+
+
 # -- the contactor -----------------------------------------------------------------------------------------
 
 
