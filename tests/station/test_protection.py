@@ -109,6 +109,17 @@ def test_service_leaves_those_alone_who_charge() -> None:
     assert (rig.state("power", 1), rig.state("residual_current", 1)) == ("Closed", "Sound")
 
 
+def test_service_does_not_make_a_thermometer_answer() -> None:
+    rig = Rig(1)
+    rig.act("temperature", celsius=None)
+    assert rig.state("temperature", 1) == "Unknown"
+    rig.wires("service.cleared")
+    rig.after(5)
+    assert rig.state("temperature", 1) == "Unknown"
+    rig.act("temperature", celsius=20)
+    assert rig.state("temperature", 1) == "Cool"
+
+
 # -- the contactor -----------------------------------------------------------------------------------------
 
 
