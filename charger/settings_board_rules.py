@@ -216,11 +216,9 @@ def _a_broken_wire_is_noticed(board: Board, _marks: Marks) -> Told:
             )
     for number, outlet in _numbered(board):
         if outlet.lock and outlet.lock.feedback and outlet.lock.feedback.normally == "closed":
-            yield (
-                f"board.connectors.{number}.lock.feedback",
-                "with a broken wire a plug that is free would count as locked: take a contact that closes when"
-                " the bolt is in, and write `normally: open`",
-            )
+            why = "with a broken wire a plug that is free would count as locked"
+            remedy = "take a contact that closes when the bolt is in, and write `normally: open`"
+            yield f"board.connectors.{number}.lock.feedback", f"{why}: {remedy}"
 
 
 # -- buses and devices -------------------------------------------------------------------------------------

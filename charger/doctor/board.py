@@ -12,7 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final
 
-from charger.board import Board, KernelPilot
+from charger.board import Board, KernelPilot, SimulatedPilot
 from charger.doctor.check import Check, fail, ok, warn
 from charger.errors import HardwareError
 from charger.hardware.parts import Lines
@@ -57,7 +57,20 @@ def check_plan(board: Board) -> list[Check]:
                 "wire a monostable or a watchdog board, see docs/hardware.md",
             )
         )
+    if board.emergency_stop is None:
+        found.append(
+            warn("plan", "no emergency stop", "wire one, in series with the coils and as `emergency_stop`")
+        )
     for number, outlet in enumerate(board.outlets, start=1):
+        if isinstance(outlet.pilot, SimulatedPilot):
+            fact = "the control pilot is simulated: whoever has the page closes the contactor"
+            found.append(
+                fail(
+                    "plan",
+                    f"connectors.{number}: {fact}",
+                    "wire a pilot, see docs/hardware.md; until then no mains",
+                )
+            )
         if outlet.mirror is None:
             remedy = "wire the mirror contact of the contactor, and name it as `mirror`"
             found.append(warn("plan", f"connectors.{number}: no mirror contact: nobody sees a weld", remedy))

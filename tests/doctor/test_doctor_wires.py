@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from gpiozero.pins.mock import MockFactory
 
-from charger.board import Board, Contact, KernelPilot
+from charger.board import Board, Contact, KernelPilot, SimulatedPilot
 from charger.doctor import board as wires
 from charger.doctor.check import Check, as_text
 from charger.errors import HardwareError
@@ -145,10 +145,12 @@ def test_outputs_are_let_go_low(board: Board, factory: MockFactory) -> None:
 
 def test_what_a_board_does_not_have_is_told(board: Board) -> None:
     assert wires.check_plan(board) == []
-    bare = replace(board.outlets[0], mirror=None, residual_current=None)
-    found = wires.check_plan(replace(board, life=None, outlets=(bare,)))
+    bare = replace(board.outlets[0], mirror=None, residual_current=None, pilot=SimulatedPilot())
+    found = wires.check_plan(replace(board, life=None, emergency_stop=None, outlets=(bare,)))
     assert [(check.verdict, check.fact.split(":")[0]) for check in found] == [
         ("warn", "no `life` pin"),
+        ("warn", "no emergency stop"),
+        ("fail", "connectors.1"),
         ("warn", "connectors.1"),
         ("warn", "connectors.1"),
     ]
