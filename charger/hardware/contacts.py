@@ -72,8 +72,9 @@ class Contact:
         return self._read()
 
     def watch(self) -> None:
-        """Hear of edges from now on; one that came before is seen by the next poll."""
+        """Hear of edges from now on; one that came before is seen by the next poll, and nobody's failure."""
         self._wire.watch(self._edge)
+        self._heard = self._read()
 
     def poll(self) -> None:
         """Look, and complain if no edge has told what is to be seen."""

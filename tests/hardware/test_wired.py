@@ -151,6 +151,17 @@ def test_an_edge_that_is_late_is_no_failure():
     assert world.told("hardware") == [], "it came back before anybody missed the edge"
 
 
+def test_what_moves_between_building_and_watching_is_no_lost_edge():
+    world = World()
+    world.touch(BOARD.emergency_stop, active=True)
+    events = []
+    world.hardware.start(events.append)
+    world.clock.advance(3)
+    names = [event.name for event in events]
+    assert "emergency.pressed" in names
+    assert "hardware.failed" not in names
+
+
 def test_a_contact_that_cannot_be_read_is_active_and_the_board_has_failed():
     world = Started()
     world.pin(BOARD.door.pin).broken = True
