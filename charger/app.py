@@ -185,7 +185,10 @@ class App:
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
+        numbers = [signal.SIGTERM, signal.SIGINT]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+            numbers.append(signal.SIGHUP)  # the terminal is gone: outputs are to be low all the same
+        for number in numbers:
             loop.add_signal_handler(number, self._stop)
 
     def _stop(self) -> None:

@@ -148,11 +148,12 @@ def test_a_reset_does_not_end_a_station_whose_charts_were_spoilt_meanwhile(tmp_p
     asyncio.run(story())
 
 
-def test_sigterm_is_an_orderly_end(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_being_told_to_end_is_an_orderly_end(tmp_path: Path, number: signal.Signals) -> None:
     async def story() -> None:
         async with running(tmp_path) as station:
             await _in_charging(station)
-            assert await station.kill(signal.SIGTERM) == 0
+            assert await station.kill(number) == 0
             await station.start()
             [stop] = await station.until(lambda: station.said("StopTransaction"))
             assert stop["reason"] == "Reboot"
