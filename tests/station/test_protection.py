@@ -120,6 +120,18 @@ def test_service_does_not_make_a_thermometer_answer() -> None:
     assert rig.state("temperature", 1) == "Cool"
 
 
+def test_a_car_that_waits_for_its_next_try_is_not_given_up_by_service_for_something_else() -> None:
+    rig = Rig(1)
+    rig.session()
+    rig.act("current", 1, percent=130)
+    rig.after(5)
+    assert rig.state("current", 1) == "Tripped"
+    rig.act("current", 1, percent=None)
+    rig.wires("service.cleared", 1, error="OverVoltage")
+    rig.after(90)
+    assert rig.status() == "Charging"
+
+
 # -- the contactor -----------------------------------------------------------------------------------------
 
 
