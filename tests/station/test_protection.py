@@ -120,6 +120,19 @@ def test_service_does_not_make_a_thermometer_answer() -> None:
     assert rig.state("temperature", 1) == "Cool"
 
 
+@pytest.mark.parametrize(("volts", "error"), [(150, "UnderVoltage"), (290, "OverVoltage")])
+def test_service_closes_nothing_while_the_voltage_is_wrong(volts: float, error: str) -> None:
+    rig = Rig(1)
+    rig.session()
+    rig.act("voltage", 1, volts=volts)
+    rig.after(3)
+    closings = len([step for step in rig.steps if ports.CloseContactor(1) in step.commands])
+    rig.wires("service.cleared", 1)
+    rig.after(5)
+    assert [fault["error_code"] for fault in faults(rig)] == [error]
+    assert len([step for step in rig.steps if ports.CloseContactor(1) in step.commands]) == closings
+
+
 def test_a_car_that_waits_for_its_next_try_is_not_given_up_by_service_for_something_else() -> None:
     rig = Rig(1)
     rig.session()
