@@ -71,7 +71,7 @@ def contract(place: str) -> int:
     folders = f"{HOME}/tests/hardware:{HOME}/tests/vm"
     environment = {**ENVIRONMENT, "CHARGER_LINES": place}
     environment["PYTHONPATH"] += f":{folders}"
-    words = "-m pytest -v --tb=short -p no:cacheprovider --rootdir tests/hardware --confcutdir tests/hardware"
+    words = "-m pytest -v --tb=short -o faulthandler_timeout=60 -p no:cacheprovider --rootdir tests/hardware --confcutdir tests/hardware"
     suite = "tests/hardware/test_contract.py"
     return subprocess.run([PYTHON, *words.split(), suite], cwd=HOME, env=environment, check=False).returncode
 
