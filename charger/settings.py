@@ -173,6 +173,19 @@ def load(
     return None if findings else settings, findings, sources
 
 
+def readable_board(path: Path, environ: Mapping[str, str]) -> tuple[Board | None, list[Finding]]:
+    """The board as far as it can be read, whatever else is wrong in the file: to switch it off.
+
+    Pins that cannot be read are below 0. None: hardware is simulated, or nothing can be read at all, as the
+    findings then say.
+    """
+    source = read_file(path)
+    if source.root is None:
+        return None, source.findings
+    reader = _Reader(path, environ, source.findings, {source.file: source.text})
+    return reader.station(source.root, Mark(source.file, 1, 1)).board, []
+
+
 def check_configuration(settings: Settings, extra_keys: Extra | None) -> list[Finding]:
     """Judge the keys of `configuration`: each known, each with a value that it may have.
 

@@ -49,16 +49,17 @@ def examine_board(arguments: argparse.Namespace) -> int:
 def switch_off(arguments: argparse.Namespace) -> int:
     """`charger outputs-off STATION`: whatever was left on."""
     from charger.doctor.board import claim_outputs
-    from charger.settings import load
+    from charger.settings import readable_board
 
-    settings, findings, _ = load(station_file(arguments.station), os.environ)
-    if settings is None:
+    # An edit that went wrong, and then a crash: just then it is needed.
+    board, findings = readable_board(station_file(arguments.station), os.environ)
+    if findings:
         raise UsageError(f"nobody knows which pins are outputs: {findings[0]}")
-    if settings.board is None:
+    if board is None:
         return FINE
     with tempfile.TemporaryDirectory() as scratch, chdir(scratch):  # lgpio leaves a pipe where it works
-        lines = _lines(settings.board.chip)
-        trouble = claim_outputs(settings.board, lines)
+        lines = _lines(board.chip)
+        trouble = claim_outputs(board, lines)
         lines.close()
     for line in trouble:
         print(line, file=sys.stderr)

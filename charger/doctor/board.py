@@ -145,7 +145,7 @@ def claim_outputs(board: Board, lines: Lines) -> list[str]:
     trouble = []
     for wire in wires(board):
         try:
-            if wire.output:
+            if wire.output and wire.pin >= 0:
                 lines.output(wire.pin)
         except HardwareError as error:
             trouble.append(f"{wire.part}: {error}")

@@ -1,6 +1,7 @@
 """`charger doctor` and `charger outputs-off` as their users meet them."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -165,6 +166,29 @@ def test_outputs_off_drives_all_of_them_low(
     monkeypatch.setattr(commands, "_lines", lambda _label: Lines(MockFactory()))
     assert run_command(["outputs-off", "station.yaml"]) == 0
     assert driven == pins
+
+
+def test_mistakes_elsewhere_in_the_file_keep_no_output_on(
+    wired: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = read_station(wired, {}).settings
+    assert settings
+    assert settings.board
+    contactors = {outlet.contactor for outlet in settings.board.outlets}
+    text = wired.read_text().replace("hardware: gpio", "hardware: gpio\nlicence: none")
+    wired.write_text(re.sub(r"(engage|test): *[0-9]+", r"\1: seventeen", text))
+    assert read_station(wired, {}).settings is None
+    driven: list[int] = []
+
+    class Lines(GpioLines):
+        def output(self, pin: int):
+            driven.append(pin)
+            return super().output(pin)
+
+    monkeypatch.setattr(commands, "_lines", lambda _label: Lines(MockFactory()))
+    assert run_command(["outputs-off", "station.yaml"]) == 0
+    assert contactors <= set(driven)
+    assert min(driven) >= 0
 
 
 def test_outputs_off_tells_what_it_cannot_have(
