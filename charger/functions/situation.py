@@ -347,10 +347,10 @@ class Situation:
         return {"no_fault": not self.faults_at(number), "no_emergency_stop": not self.emergency}
 
     def note(self, number: int) -> None:
-        """Keep time and register of a running transaction."""
+        """Keep time and register of a running transaction. A meter that was replaced takes nothing back."""
         running = self.transactions.on(number)
         if running and running.run == self.run:
-            energy = self.connectors[number].reading.energy
+            energy = max(self.connectors[number].reading.energy, running.last_energy)
             self.transactions.put(replace(running, last_time=self.time, last_energy=energy))
 
     def keep(self, running: Transaction, value: dict[str, Any] | None) -> None:

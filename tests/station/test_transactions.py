@@ -274,3 +274,19 @@ def test_a_transaction_that_begins_in_a_transaction_is_a_defect() -> None:
     with pytest.raises(RuntimeError, match=r"transaction\.begin on connector 1, where a transaction is open"):
         rig.charts.vocabulary.actions["transaction.begin"].perform(rig.facts, 1, Event("x"))
     assert len(rig.sent("StartTransaction")) == 1
+
+
+def test_a_meter_that_is_replaced_during_a_transaction_takes_nothing_back() -> None:
+    rig = Rig(1, MeterValueSampleInterval="60")
+    rig.plug()
+    rig.swipe("TAG")
+    rig.after(3600)
+    (start,) = rig.sent("StartTransaction")
+    known = rig.facts.transactions.all()[0].last_energy
+    assert known > start["meterStart"] + 5000
+    rig.hardware._outlets[1].energy = 0.0  # the register of the new one
+    rig.after(600)
+    rig.swipe("TAG")
+    rig.after(20)
+    (stop,) = rig.sent("StopTransaction")
+    assert stop["meterStop"] >= int(known)
