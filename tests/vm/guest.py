@@ -88,6 +88,9 @@ def main() -> None:
                 service.process.kill()
             case ["freeze"] if service:
                 service.process.send_signal(signal.SIGSTOP)
+            case ["memory"] if service:
+                lines = Path(f"/proc/{service.process.pid}/smaps_rollup").read_text().splitlines()
+                say("memory: " + next(line.split()[1] for line in lines if line.startswith("Rss")))
             case ["stop"] if service:
                 service.process.terminate()
             case ["write", name, text]:
