@@ -22,6 +22,7 @@ ENVIRONMENT = {
     "PYTHONDONTWRITEBYTECODE": "1",
     "LANG": "C.UTF-8",
     "HOME": "/root",
+    "MALLOC_ARENA_MAX": "1",  # as the unit of the package has it
     "CHARGER_PANEL_TOKEN": "vm",
 }
 

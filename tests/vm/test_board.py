@@ -192,7 +192,7 @@ def test_a_session_from_the_plug_to_the_bill(world: World) -> None:
 def test_the_whole_program_with_lines_buses_and_page_has_at_most_60_mib(world: World) -> None:
     world.machine.say("memory")
     kib = int(world.machine.hear("memory: ").split()[1])
-    assert kib < 60 * 1024
+    assert kib < 60 * 1024, kib
 
 
 def test_the_emergency_stop_opens_at_once(world: World) -> None:
