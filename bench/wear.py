@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from rig import Rig  # noqa: E402
+from run import cpu_seconds, memory  # noqa: E402
 
 from charger.hardware import simulated  # noqa: E402
 from charger.storage import SqliteStorage  # noqa: E402
@@ -102,14 +103,10 @@ def idle(seconds: float, folder: Path) -> tuple[float, float, float]:
     try:
         page = _open("http://127.0.0.1:18016/events")
         time.sleep(10)
-        before = _ticks(process.pid)
+        before = cpu_seconds(process.pid)
         time.sleep(seconds)
-        used = (_ticks(process.pid) - before) / os.sysconf("SC_CLK_TCK")
-        memory = Path(f"/proc/{process.pid}/smaps_rollup").read_text().splitlines()
-        rss, pss = (
-            next(int(line.split()[1]) for line in memory if line.startswith(name)) / 1024
-            for name in ("Rss", "Pss:")
-        )
+        used = cpu_seconds(process.pid) - before
+        pss, rss = memory(process.pid)
         page.close()
         return rss, pss, 100 * used / seconds
     finally:
@@ -127,11 +124,6 @@ def _open(url: str) -> Any:
             if time.monotonic() > due:
                 raise
             time.sleep(0.2)
-
-
-def _ticks(pid: int) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
-    return int(fields[11]) + int(fields[12])
 
 
 def main() -> None:

@@ -170,20 +170,16 @@ class _Builder:
         if wire is None or wires.residual_current is None:
             return ResidualCurrent(None, None, self._clock, tell)
         test = wires.residual_current.test
-        contact = Contact(
+        contact = self._watched(
             f"residual current of connector {number}",
             wire,
             SAFETY,
             lambda _active: monitor.changed(),
-            clock=self._clock,
-            soon=self._hardware.soon,
-            failed=self._hardware.failed,
-            at_once=guard.look,
+            guard.look,
         )
         monitor = ResidualCurrent(
             contact, None if test is None else self._lines.output(test), self._clock, tell
         )
-        self._station.contacts.append(contact)
         return monitor
 
     def _declared(
@@ -206,18 +202,29 @@ class _Builder:
         number: int | None,
         at_once: Callable[[], None] | None = None,
     ) -> Contact:
+        contact = self._watched(name, wire, times, partial(self._hardware.changed, on, off, number), at_once)
+        self._station.reports.append((contact, on, number))
+        return contact
+
+    def _watched(
+        self,
+        name: str,
+        wire: Input,
+        times: tuple[float, float],
+        changed: Callable[[bool], None],
+        at_once: Callable[[], None] | None,
+    ) -> Contact:
         contact = Contact(
             name,
             wire,
             times,
-            partial(self._hardware.changed, on, off, number),
+            changed,
             clock=self._clock,
             soon=self._hardware.soon,
             failed=self._hardware.failed,
             at_once=at_once,
         )
         self._station.contacts.append(contact)
-        self._station.reports.append((contact, on, number))
         return contact
 
     def _pilot(self, number: int, plan: ConnectorPlan, wires: OutletPlan) -> Pilot:

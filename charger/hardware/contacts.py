@@ -18,7 +18,7 @@ DEAF: Final = 1.0
 TRIP: Final = 0.75
 """s in which a residual-current monitor must trip by its test."""
 RECOVER: Final = 1.1
-"""s in which it must recover then, the debouncing included; charts wait 2 s for all of it."""
+"""s in which it must recover then, the debouncing included; the chart waits longer than for both."""
 
 Soon = Callable[[Callable[[], None]], object]
 """Runs a function on the event loop, from any thread: ``loop.call_soon_threadsafe``."""
@@ -57,7 +57,7 @@ class Contact:
         self._soon = soon
         self._failed = failed
         self._at_once = at_once
-        self._level = self._heard = self._read()
+        self._level = self._heard = self.now()
         self._differs: float | None = None
         """Since when polls have seen a level that no edge has told."""
         self._debounced = Debounced(clock, f"board/{name}", times, self._level, changed)
@@ -69,16 +69,20 @@ class Contact:
 
     def now(self) -> bool:
         """Read it, undebounced."""
-        return self._read()
+        try:
+            return self._wire.active()
+        except OSError as error:
+            self._failed(f"{self.name}: {error}")
+            return True
 
     def watch(self) -> None:
         """Hear of edges from now on; one that came before is seen by the next poll, and nobody's failure."""
         self._wire.watch(self._edge)
-        self._heard = self._read()
+        self._heard = self.now()
 
     def poll(self) -> None:
         """Look, and complain if no edge has told what is to be seen."""
-        level = self._read()
+        level = self.now()
         now = self._clock.now().monotonic
         if level is self._heard:
             self._differs = None
@@ -108,15 +112,8 @@ class Contact:
         self._soon(self._hear)
 
     def _hear(self) -> None:
-        self._heard = self._read()
+        self._heard = self.now()
         self._debounced.see(self._heard)
-
-    def _read(self) -> bool:
-        try:
-            return self._wire.active()
-        except OSError as error:
-            self._failed(f"{self.name}: {error}")
-            return True
 
 
 class ResidualCurrent:
